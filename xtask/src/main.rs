@@ -1,2 +1,74 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: everything that needs more than cargo.
+
+mod apt;
+mod buildroot;
+mod kernels;
+mod lock;
+mod process;
+mod progress;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use buildroot::BuildRoot;
+
+/// Builds, boots and tests kflat.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make the build root and print where it is
+    Buildroot {
+        /// Make it anew, with the newest packages and kernels
+        #[arg(long)]
+        renew: bool,
+    },
+    /// Run a command in the build root, with the checkout and /tmp in it
+    InBuildroot {
+        /// The command and its arguments
+        #[arg(required = true, last = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            progress::line(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Buildroot { renew } => {
+            let root = if renew { BuildRoot::renew()? } else { BuildRoot::get()? };
+            for kernel in &root.kernels {
+                progress::note(&format!("{}: {}", kernel.series, kernel.release));
+            }
+            println!("{}", root.root().display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::InBuildroot { command } => {
+            let status = BuildRoot::get()?
+                .command(&std::env::current_dir()?, &[Path::new("/tmp"), &workspace::root()], command)
+                .status()
+                .context("can't enter the build root")?;
+            Ok(ExitCode::from(
+                status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+            ))
+        }
+    }
+}
