@@ -143,6 +143,8 @@ pub const REASON_ATOMIC_CONTEXT: u32 = 13;
 pub const REASON_OVERFLOW: u32 = 14;
 /// Further diagnostics had no room; detail: how many.
 pub const REASON_DIAGNOSTICS_DROPPED: u32 = 15;
+/// A pointer does not lie at a multiple of 8 and was not followed.
+pub const REASON_UNALIGNED: u32 = 16;
 
 record! {
     /// Bytes of *memory* that changed in the kernel while the capture ran.

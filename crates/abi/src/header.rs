@@ -108,6 +108,7 @@ const CONSTANTS: &[(&str, u32)] = &[
         "KFLAT_REASON_DIAGNOSTICS_DROPPED",
         extension::REASON_DIAGNOSTICS_DROPPED,
     ),
+    ("KFLAT_REASON_UNALIGNED", extension::REASON_UNALIGNED),
 ];
 
 fn c_struct<S: CStruct>(out: &mut impl Write) -> fmt::Result {

@@ -96,10 +96,16 @@ record! {
         first_action: u32,
         /// How many actions.
         action_count: u32,
+        /// `TYPE_*` bits.
+        flags: u32,
         /// Zero.
-        reserved: [u32; 2],
+        reserved: u32,
     }
 }
+
+/// [`Type::flags`]: words of it may become pointers in the image. Must be set
+/// where a type has actions or is the element of a list.
+pub const TYPE_HAS_POINTERS: u32 = 1 << 0;
 
 record! {
     /// A number that is known when an action is carried out.
@@ -188,6 +194,62 @@ record! {
     }
 }
 
+/// Why the engine's verifier rejects a program: a number, and its sentence.
+macro_rules! rejections {
+    ($($(#[doc = $doc:literal])* $name:ident = $value:literal: $text:literal,)*) => {
+        $($(#[doc = $doc])* pub const $name: u32 = $value;)*
+
+        /// The rejection in a sentence without its end.
+        #[must_use]
+        pub const fn rejection_text(code: u32) -> &'static str {
+            match code {
+                $($value => $text,)*
+                _ => "rejected for a reason that this version does not know",
+            }
+        }
+    };
+}
+
+rejections! {
+    /// Not a program of this version, or a table lies outside of it.
+    REJECTED_TABLES = 1: "not a recipe program of this version, or one of its tables lies outside of it",
+    /// Bytes that must be zero are not.
+    REJECTED_RESERVED = 2: "reserved bytes are not zero",
+    /// A string is outside the strings, has no NUL or is not UTF-8.
+    REJECTED_STRING = 3: "a name lies outside the strings, has no end or is not UTF-8",
+    /// The target's name is empty or too long.
+    REJECTED_TARGET = 4: "the function's name is empty or has more than 127 bytes",
+    /// A type's size is zero or its alignment no power of two up to 4096.
+    REJECTED_TYPE = 5: "a type has no size, or an alignment that is no power of two up to 4096",
+    /// A type's actions lie outside the table, or it lacks `TYPE_HAS_POINTERS`.
+    REJECTED_TYPE_ACTIONS = 6: "a type's actions lie outside the table or are not announced",
+    /// An action's operation is unknown.
+    REJECTED_OPERATION = 7: "an action is of a kind that this version does not know",
+    /// An action's member lies outside its type.
+    REJECTED_OFFSET = 8: "a member lies outside its type",
+    /// An action's target is no type, or unfit for the operation.
+    REJECTED_ACTION_TARGET = 9: "an action leads to a type that does not exist or does not fit",
+    /// An operand is unknown or lies outside the type.
+    REJECTED_OPERAND = 10: "a count is of an unknown kind or lies outside its type",
+    /// Embedded types nest too deeply or in a circle.
+    REJECTED_NESTING = 11: "embedded types nest too deeply or contain themselves",
+    /// A root's source, argument, symbol or action is wrong.
+    REJECTED_ROOT = 12: "a root is of an unknown kind, or its argument, symbol or action is wrong",
+    /// Two roots have one name.
+    REJECTED_ROOT_NAME = 13: "two roots have the same name",
+    /// A tag mask covers more than the low 12 bits.
+    REJECTED_TAG_MASK = 14: "a tag mask covers more than the low 12 bits",
+    /// A link of a list lies outside the element.
+    REJECTED_LINK = 15: "the link of a list lies outside its element",
+}
+
+/// Arguments of a function that a root or count can name.
+pub const MAX_ARGUMENTS: usize = 16;
+/// How deeply embedded types may nest.
+pub const MAX_NESTING: usize = 8;
+/// Roots that a program may have.
+pub const MAX_ROOTS: u32 = 256;
+
 /// An argument of the probed function.
 pub const ROOT_ARGUMENT: u8 = 1;
 /// The address of a global.
@@ -235,10 +297,26 @@ impl<'a> Program<'a> {
         })
     }
 
+    /// How many types, actions and roots there are.
+    #[must_use]
+    pub fn counts(&self) -> (u32, u32, u32) {
+        (
+            self.header.types.count,
+            self.header.actions.count,
+            self.header.roots.count,
+        )
+    }
+
     /// The header.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The recipe's name.
+    #[must_use]
+    pub fn target(&self) -> Option<&'a str> {
+        self.string_at(self.header.target)
     }
 
     /// Type `index`.
