@@ -94,7 +94,10 @@ impl BuildRoot {
         clean(&cache, &directory)?;
         let log = cache.join("buildroot.log");
         let _ = fs::remove_file(&log);
-        apt::ensure_programs(&[("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux")], &log)?;
+        apt::ensure_programs(
+            &[("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux")],
+            &log,
+        )?;
         let partial = cache.join(format!("partial-{}", std::process::id()));
         progress::step("Making the build root (once; a few minutes)", || {
             make(&partial, &log)
@@ -121,7 +124,10 @@ impl BuildRoot {
         Ok(Self {
             directory: directory.to_path_buf(),
             kernels: text.lines().filter_map(Kernel::from_line).collect(),
-            tools: text.lines().filter(|line| line.starts_with("tool ")).collect(),
+            tools: text
+                .lines()
+                .filter(|line| line.starts_with("tool "))
+                .collect(),
         })
     }
 
@@ -168,7 +174,16 @@ fn command_in(
     "#;
     let mut command = Command::new("unshare");
     command
-        .args(["--mount", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"])
+        .args([
+            "--mount",
+            "--propagation",
+            "private",
+            "--",
+            "/bin/sh",
+            "-euc",
+            ENTER,
+            "enter",
+        ])
         .arg(root)
         .arg(directory)
         .args(binds)
@@ -220,7 +235,12 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
         for kernel in &kernels {
             let into = partial.join("kernels").join(&kernel.series);
             archive.unpack(kernel, &into)?;
-            let depmod = [OsStr::new("depmod"), "-b".as_ref(), into.as_os_str(), kernel.release.as_ref()];
+            let depmod = [
+                OsStr::new("depmod"),
+                "-b".as_ref(),
+                into.as_os_str(),
+                kernel.release.as_ref(),
+            ];
             process::run(&mut command_in(&root, &into, &[&into], depmod), log)?;
             provide_vmlinux(&root, kernel, &into)?;
         }
@@ -229,7 +249,14 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
     remove(&apt)?;
 
     let mut manifest = String::new();
-    for tool in ["rustc", "cargo", "gcc", "ld", "pahole", "qemu-system-x86_64"] {
+    for tool in [
+        "rustc",
+        "cargo",
+        "gcc",
+        "ld",
+        "pahole",
+        "qemu-system-x86_64",
+    ] {
         let mut command = command_in(&root, Path::new("/"), &[], [tool, "--version"]);
         let version = process::output(&mut command)?;
         manifest += &format!("tool {}\n", version.lines().next().unwrap_or(tool));
@@ -244,7 +271,11 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
 
 fn install(root: &Path, mirror: &Mirror, kernels: &[Kernel], log: &Path) -> Result<()> {
     let mut include: Vec<String> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
-    include.extend(kernels.iter().map(|kernel| format!("linux-headers-{}", kernel.release)));
+    include.extend(
+        kernels
+            .iter()
+            .map(|kernel| format!("linux-headers-{}", kernel.release)),
+    );
     let mut command = Command::new("mmdebstrap");
     command
         .args(["--mode=root", "--variant=apt", "--architectures=amd64"])
@@ -252,7 +283,11 @@ fn install(root: &Path, mirror: &Mirror, kernels: &[Kernel], log: &Path) -> Resu
         .arg("--dpkgopt=force-unsafe-io")
         .arg("--aptopt=APT::Install-Recommends \"false\"")
         .arg("--aptopt=Acquire::Languages \"none\"")
-        .args(EXCLUDED.iter().map(|path| format!("--dpkgopt=path-exclude={path}")))
+        .args(
+            EXCLUDED
+                .iter()
+                .map(|path| format!("--dpkgopt=path-exclude={path}")),
+        )
         .args(machine_apt_options())
         .arg(format!("--include={}", include.join(",")))
         .arg(SUITE)
@@ -289,7 +324,9 @@ fn machine_apt_options() -> Vec<String> {
 /// `vmlinux` since 6.12; before, it is inside the compressed image.
 fn provide_vmlinux(root: &Path, kernel: &Kernel, unpacked: &Path) -> Result<()> {
     const XZ: &[u8] = b"\xfd7zXZ\0";
-    let vmlinux = root.join(kernel.headers().trim_start_matches('/')).join("vmlinux");
+    let vmlinux = root
+        .join(kernel.headers().trim_start_matches('/'))
+        .join("vmlinux");
     if vmlinux.exists() {
         return Ok(());
     }
@@ -305,7 +342,13 @@ fn provide_vmlinux(root: &Path, kernel: &Kernel, unpacked: &Path) -> Result<()> 
         Path::new("/tmp"),
         &[],
         // The boot loader's part comes behind the one stream.
-        ["xz", "--decompress", "--stdout", "--single-stream", "vmlinux.xz"],
+        [
+            "xz",
+            "--decompress",
+            "--stdout",
+            "--single-stream",
+            "vmlinux.xz",
+        ],
     )
     .output()?
     .stdout;
@@ -350,7 +393,9 @@ fn remove(path: &Path) -> Result<()> {
 fn require_root() -> Result<()> {
     let id = process::output(Command::new("id").arg("-u"))?;
     if id.trim() != "0" {
-        bail!("making the build root needs root (mmdebstrap, mount, chroot): run cargo xtask as root");
+        bail!(
+            "making the build root needs root (mmdebstrap, mount, chroot): run cargo xtask as root"
+        );
     }
     Ok(())
 }

@@ -146,13 +146,17 @@ impl Archive {
             fs::create_dir_all(directory.join(part))?;
         }
         fs::write(directory.join("state/status"), "")?;
-        fs::write(directory.join("sources.list"), source_lines(mirror).join("\n") + "\n")?;
+        fs::write(
+            directory.join("sources.list"),
+            source_lines(mirror).join("\n") + "\n",
+        )?;
         let archive = Self {
             directory: directory.to_path_buf(),
             log: log.to_path_buf(),
         };
-        process::run(archive.apt("apt-get").arg("update"), log)
-            .context("can't fetch the lists of packages of Debian 12 and 13 from this machine's mirror")?;
+        process::run(archive.apt("apt-get").arg("update"), log).context(
+            "can't fetch the lists of packages of Debian 12 and 13 from this machine's mirror",
+        )?;
         Ok(archive)
     }
 
@@ -198,8 +202,8 @@ impl Archive {
                     .map(str::to_owned)
             })
             .with_context(|| format!("{image} {version} names no kernel"))?;
-        let series = series(&version)
-            .with_context(|| format!("{image} has the odd version {version}"))?;
+        let series =
+            series(&version).with_context(|| format!("{image} has the odd version {version}"))?;
         Ok(Kernel {
             series,
             release,
@@ -244,16 +248,22 @@ impl Archive {
         }
         let release = &kernel.release;
         // Below /lib until Debian 12.
-        let modules = [format!("usr/lib/modules/{release}"), format!("lib/modules/{release}")]
-            .iter()
-            .map(|path| unpacked.join(path))
-            .find(|path| path.join("kernel").is_dir())
-            .with_context(|| format!("the packages of kernel {release} hold no modules"))?;
+        let modules = [
+            format!("usr/lib/modules/{release}"),
+            format!("lib/modules/{release}"),
+        ]
+        .iter()
+        .map(|path| unpacked.join(path))
+        .find(|path| path.join("kernel").is_dir())
+        .with_context(|| format!("the packages of kernel {release} hold no modules"))?;
         // Beside the modules since 7.x.
-        let image = [unpacked.join(format!("boot/vmlinuz-{release}")), modules.join("vmlinuz")]
-            .into_iter()
-            .find(|path| path.is_file())
-            .with_context(|| format!("the packages of kernel {release} hold no vmlinuz"))?;
+        let image = [
+            unpacked.join(format!("boot/vmlinuz-{release}")),
+            modules.join("vmlinuz"),
+        ]
+        .into_iter()
+        .find(|path| path.is_file())
+        .with_context(|| format!("the packages of kernel {release} hold no vmlinuz"))?;
         fs::create_dir_all(into.join("lib/modules"))?;
         fs::rename(image, into.join("vmlinuz"))?;
         fs::rename(modules, into.join("lib/modules").join(release))?;
@@ -297,7 +307,12 @@ fn newest(madison: &str, origin: Origin) -> Option<String> {
     madison.lines().find_map(|line| {
         let mut columns = line.split('|').map(str::trim);
         let version = columns.nth(1)?;
-        let suite = columns.next()?.split_whitespace().nth(1)?.split('/').next()?;
+        let suite = columns
+            .next()?
+            .split_whitespace()
+            .nth(1)?
+            .split('/')
+            .next()?;
         origin.has(suite).then(|| version.to_owned())
     })
 }
@@ -340,7 +355,10 @@ linux-image-amd64 |  6.1.192-2 | http://a.example/debian-security bookworm-secur
         let version = |origin| newest(MADISON, origin).unwrap();
         assert_eq!(version(Origin::Release("trixie")), "6.12.118-1");
         assert_eq!(version(Origin::Release("bookworm")), "6.1.192-2");
-        assert_eq!(version(Origin::Suite("trixie-backports")), "7.3.4-1~bpo13+1");
+        assert_eq!(
+            version(Origin::Suite("trixie-backports")),
+            "7.3.4-1~bpo13+1"
+        );
         assert_eq!(newest(MADISON, Origin::Suite("forky")), None);
     }
 
@@ -350,7 +368,13 @@ linux-image-amd64 |  6.1.192-2 | http://a.example/debian-security bookworm-secur
             Depends: kmod, dracut | initramfs-tools (>= 0.1), linux-modules-7.3 (= 7.3)\n";
         assert_eq!(
             depends(stanza),
-            ["linux-base", "kmod", "dracut", "initramfs-tools", "linux-modules-7.3"]
+            [
+                "linux-base",
+                "kmod",
+                "dracut",
+                "initramfs-tools",
+                "linux-modules-7.3"
+            ]
         );
     }
 
@@ -384,8 +408,18 @@ linux-image-amd64 |  6.1.192-2 | http://a.example/debian-security bookworm-secur
             assert_eq!(select_one(&all, name).unwrap().series, series, "{name}");
         }
         assert_eq!(select(&all, None).unwrap().len(), 3);
-        assert!(select_one(&all, "6").unwrap_err().to_string().contains("6.1 or 6.12"));
-        assert!(select(&all, Some("5.10")).unwrap_err().to_string().contains("6.12"));
+        assert!(
+            select_one(&all, "6")
+                .unwrap_err()
+                .to_string()
+                .contains("6.1 or 6.12")
+        );
+        assert!(
+            select(&all, Some("5.10"))
+                .unwrap_err()
+                .to_string()
+                .contains("6.12")
+        );
         assert_eq!(Kernel::from_line(&all[1].to_line()).unwrap(), all[1]);
     }
 }

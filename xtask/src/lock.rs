@@ -15,8 +15,7 @@ impl Lock {
     /// Waits, and says so, while another process holds the lock at `path`.
     pub(crate) fn acquire(path: &Path) -> Result<Self> {
         let parent = path.parent().context("a lock needs a directory")?;
-        fs::create_dir_all(parent)
-            .with_context(|| format!("can't create {}", parent.display()))?;
+        fs::create_dir_all(parent).with_context(|| format!("can't create {}", parent.display()))?;
         let file = File::create(path).with_context(|| format!("can't open {}", path.display()))?;
         if FileExt::try_lock(&file).is_err() {
             progress::note("another cargo xtask is building; waiting for it");

@@ -2,10 +2,12 @@
 
 mod apt;
 mod buildroot;
+mod guest;
 mod kernels;
 mod lock;
 mod process;
 mod progress;
+mod vm;
 mod workspace;
 
 use std::ffi::OsString;
@@ -33,6 +35,8 @@ enum Task {
         #[arg(long)]
         renew: bool,
     },
+    /// Run a command, or a shell, in a guest with the module loaded
+    Vm(guest::Options),
     /// Run a command in the build root, with the checkout and /tmp in it
     InBuildroot {
         /// The command and its arguments
@@ -54,20 +58,32 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Buildroot { renew } => {
-            let root = if renew { BuildRoot::renew()? } else { BuildRoot::get()? };
+            let root = if renew {
+                BuildRoot::renew()?
+            } else {
+                BuildRoot::get()?
+            };
             for kernel in &root.kernels {
                 progress::note(&format!("{}: {}", kernel.series, kernel.release));
             }
             println!("{}", root.root().display());
             Ok(ExitCode::SUCCESS)
         }
+        Task::Vm(options) => guest::run(&options),
         Task::InBuildroot { command } => {
             let status = BuildRoot::get()?
-                .command(&std::env::current_dir()?, &[Path::new("/tmp"), &workspace::root()], command)
+                .command(
+                    &std::env::current_dir()?,
+                    &[Path::new("/tmp"), &workspace::root()],
+                    command,
+                )
                 .status()
                 .context("can't enter the build root")?;
             Ok(ExitCode::from(
-                status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+                status
+                    .code()
+                    .and_then(|code| u8::try_from(code).ok())
+                    .unwrap_or(1),
             ))
         }
     }

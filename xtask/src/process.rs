@@ -18,8 +18,7 @@ const SHOWN: usize = 60;
 /// carries the end of the log.
 pub(crate) fn run(command: &mut Command, log: &Path) -> Result<()> {
     if let Some(parent) = log.parent() {
-        fs::create_dir_all(parent)
-            .with_context(|| format!("can't create {}", parent.display()))?;
+        fs::create_dir_all(parent).with_context(|| format!("can't create {}", parent.display()))?;
     }
     let mut file = File::options()
         .create(true)

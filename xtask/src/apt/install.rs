@@ -23,7 +23,9 @@ pub(crate) fn ensure_programs(wanted: &[(&str, &str)], log: &Path) -> Result<()>
     }
     let list = missing.join(" ");
     if !on_path("apt-get") {
-        bail!("this machine lacks {list}, and has no apt-get to install it: kflat is built on Debian 12 or 13");
+        bail!(
+            "this machine lacks {list}, and has no apt-get to install it: kflat is built on Debian 12 or 13"
+        );
     }
     progress::step(&format!("Installing {list}"), || {
         // Lists that are missing or old make apt-get fail or fetch what the

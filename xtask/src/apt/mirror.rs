@@ -67,7 +67,10 @@ impl Mirror {
     fn choose(sources: &[Source]) -> Result<Self> {
         let debian = || {
             sources.iter().filter(|source| {
-                source.components.iter().any(|component| component == "main")
+                source
+                    .components
+                    .iter()
+                    .any(|component| component == "main")
                     && !source.uri.starts_with("cdrom:")
             })
         };

@@ -53,10 +53,7 @@ fn parse_line(line: &str) -> Option<Source> {
 
 /// Parses the deb822 notation of `*.sources`.
 pub(crate) fn parse_deb822(text: &str) -> Vec<Source> {
-    let uncommented: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .collect();
+    let uncommented: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     uncommented
         .split(|line| line.trim().is_empty())
         .flat_map(parse_stanza)
@@ -81,9 +78,8 @@ fn parse_stanza(lines: &[&str]) -> Vec<Source> {
             .find(|(key, _)| key == name)
             .map_or("", |(_, value)| value.as_str())
     };
-    let words = |name: &str| -> Vec<String> {
-        field(name).split_whitespace().map(str::to_owned).collect()
-    };
+    let words =
+        |name: &str| -> Vec<String> { field(name).split_whitespace().map(str::to_owned).collect() };
     let is = |name: &str, value: &str| field(name).eq_ignore_ascii_case(value);
     if !words("types").iter().any(|kind| kind == "deb") || is("enabled", "no") {
         return Vec::new();
