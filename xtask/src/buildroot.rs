@@ -149,8 +149,27 @@ impl BuildRoot {
         binds: &[&Path],
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Command {
+        command_in(&self.root(), directory, &same(binds), arguments)
+    }
+
+    /// As [`command`](Self::command), with directories `(outside, inside)`,
+    /// mounted in this order.
+    pub(crate) fn command_mapped(
+        &self,
+        directory: &Path,
+        binds: &[(PathBuf, PathBuf)],
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Command {
         command_in(&self.root(), directory, binds, arguments)
     }
+}
+
+/// Directories that are inside where they are outside.
+fn same(binds: &[&Path]) -> Vec<(PathBuf, PathBuf)> {
+    binds
+        .iter()
+        .map(|path| (path.to_path_buf(), path.to_path_buf()))
+        .collect()
 }
 
 /// Enters `root` in a mount namespace of its own: nothing stays mounted, and
@@ -158,15 +177,15 @@ impl BuildRoot {
 fn command_in(
     root: &Path,
     directory: &Path,
-    binds: &[&Path],
+    binds: &[(PathBuf, PathBuf)],
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Command {
-    const ENTER: &str = r#"
+    const SCRIPT: &str = r#"
         root=$1 directory=$2; shift 2
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         while [ "$1" != -- ]; do
-            mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; shift
+            mkdir -p "$root$2"; mount --rbind "$1" "$root$2"; shift 2
         done
         shift
         exec chroot "$root" /usr/bin/env -i -C "$directory" HOME=/root LANG=C.UTF-8 \
@@ -181,12 +200,12 @@ fn command_in(
             "--",
             "/bin/sh",
             "-euc",
-            ENTER,
-            "enter",
+            SCRIPT,
+            process::ENTER,
         ])
         .arg(root)
         .arg(directory)
-        .args(binds)
+        .args(binds.iter().flat_map(|(outside, inside)| [outside, inside]))
         .arg("--")
         .args(
             arguments
@@ -241,7 +260,7 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
                 into.as_os_str(),
                 kernel.release.as_ref(),
             ];
-            process::run(&mut command_in(&root, &into, &[&into], depmod), log)?;
+            process::run(&mut command_in(&root, &into, &same(&[&into]), depmod), log)?;
             provide_vmlinux(&root, kernel, &into)?;
         }
         Ok(())

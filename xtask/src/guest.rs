@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::buildroot::BuildRoot;
 use crate::vm::{self, Levels, Output, Spec, Work};
-use crate::{kernels, process, progress, workspace};
+use crate::{kernels, module, process, progress, workspace};
 
 /// What guest, and what to run in it.
 #[derive(Debug, clap::Args)]
@@ -49,6 +49,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let kernel = kernels::select_one(&root.kernels, &options.kernel)?;
     let directory = workspace::target().join("vm");
     let mut modules = Vec::new();
+    if !options.no_module {
+        modules.push(module::build(&root, kernel)?.kflat);
+    }
     modules.extend_from_slice(&options.load);
     let shell = options.command.is_empty();
     let spec = Spec {

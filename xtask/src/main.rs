@@ -5,6 +5,7 @@ mod buildroot;
 mod guest;
 mod kernels;
 mod lock;
+mod module;
 mod process;
 mod progress;
 mod vm;
@@ -34,6 +35,12 @@ enum Task {
         /// Make it anew, with the newest packages and kernels
         #[arg(long)]
         renew: bool,
+    },
+    /// Build the module and the tests' module for each kernel
+    Module {
+        /// Only for this kernel: a series (6.1, 6.12, 7.x), a suite or a release
+        #[arg(long)]
+        kernel: Option<String>,
     },
     /// Run a command, or a shell, in a guest with the module loaded
     Vm(guest::Options),
@@ -67,6 +74,14 @@ fn run(task: Task) -> Result<ExitCode> {
                 progress::note(&format!("{}: {}", kernel.series, kernel.release));
             }
             println!("{}", root.root().display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Module { kernel } => {
+            let root = BuildRoot::get()?;
+            for kernel in kernels::select(&root.kernels, kernel.as_deref())? {
+                let modules = module::build(&root, kernel)?;
+                println!("{}\n{}", modules.kflat.display(), modules.test.display());
+            }
             Ok(ExitCode::SUCCESS)
         }
         Task::Vm(options) => guest::run(&options),

@@ -8,6 +8,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// `$0` of the script that enters the build root: what comes before the command
+/// is of no interest to people.
+pub(crate) const ENTER: &str = "enter-the-build-root";
+
 /// How many of the last lines of a log a failure shows.
 const SHOWN: usize = 60;
 
@@ -83,7 +87,13 @@ pub(crate) fn tail(path: &Path, start: u64) -> String {
 /// The command as one would type it, long arguments cut.
 fn display(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
-    for argument in command.get_args() {
+    let mut arguments = command.get_args();
+    if arguments.clone().any(|argument| argument == ENTER) {
+        text = "in the build root:".to_owned();
+        arguments.find(|argument| *argument == ENTER);
+        arguments.find(|argument| *argument == "--");
+    }
+    for argument in arguments {
         let argument = argument.to_string_lossy();
         text.push(' ');
         text.extend(argument.chars().take(120));
