@@ -321,7 +321,7 @@ fn install(root: &Path, mirror: &Mirror, kernels: &[Kernel], log: &Path) -> Resu
 
 /// The machine's way to its mirror holds for the build root too.
 fn machine_apt_options() -> Vec<String> {
-    let Ok(dump) = process::output(&mut Command::new("apt-config").arg("dump")) else {
+    let Ok(dump) = process::output(Command::new("apt-config").arg("dump")) else {
         return Vec::new();
     };
     dump.lines()

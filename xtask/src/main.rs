@@ -3,11 +3,14 @@
 mod apt;
 mod buildroot;
 mod guest;
+mod header;
 mod kernels;
 mod lock;
 mod module;
 mod process;
 mod progress;
+mod test;
+mod verdict;
 mod vm;
 mod workspace;
 
@@ -41,6 +44,14 @@ enum Task {
         /// Only for this kernel: a series (6.1, 6.12, 7.x), a suite or a release
         #[arg(long)]
         kernel: Option<String>,
+    },
+    /// Run every test there is
+    Test(test::Options),
+    /// Write the C header of the kernel interface, include/kflat_uapi.h
+    Header {
+        /// Only say whether it is current
+        #[arg(long)]
+        check: bool,
     },
     /// Run a command, or a shell, in a guest with the module loaded
     Vm(guest::Options),
@@ -84,6 +95,8 @@ fn run(task: Task) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Task::Test(options) => Ok(test::run(&options)),
+        Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),
         Task::InBuildroot { command } => {
             let status = BuildRoot::get()?

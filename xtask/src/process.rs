@@ -88,7 +88,7 @@ pub(crate) fn tail(path: &Path, start: u64) -> String {
 fn display(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
     let mut arguments = command.get_args();
-    if arguments.clone().any(|argument| argument == ENTER) {
+    if command.get_args().any(|argument| argument == ENTER) {
         text = "in the build root:".to_owned();
         arguments.find(|argument| *argument == ENTER);
         arguments.find(|argument| *argument == "--");

@@ -11,7 +11,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -126,13 +126,4 @@ fn boot(
     let channels = channel::Listeners::bind(scratch.path())?;
     let command = qemu::command(root, spec, accelerator, scratch.path());
     watch::watch(command, channels, spec, output)
-}
-
-/// The console log of a guest and, if it came that far, its whole kernel log.
-pub(crate) fn kernel_log(logs: &Path) -> String {
-    ["console.log", "dmesg.log"]
-        .iter()
-        .filter_map(|name| fs::read(logs.join(name)).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .collect()
 }

@@ -1,0 +1,98 @@
+//! `cargo xtask test`: every test there is, added up in the last line.
+
+mod guests;
+mod host;
+mod programs;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::buildroot::BuildRoot;
+use crate::verdict::{Tally, Verdict};
+use crate::{kernels, module, progress};
+
+/// Which tests.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only tests whose name contains this (of unit tests and tests in guests)
+    #[arg(long)]
+    filter: Option<String>,
+    /// Only guests with this kernel
+    #[arg(long)]
+    kernel: Option<String>,
+    /// Only what needs no guest
+    #[arg(long, conflicts_with = "guest_only")]
+    host_only: bool,
+    /// Only what runs in guests
+    #[arg(long)]
+    guest_only: bool,
+}
+
+/// Runs them. The last line on stdout is the sum; the exit status is 0 if
+/// tests ran and all passed.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let start = Instant::now();
+    let mut report = Report::default();
+    if !options.guest_only {
+        host::run(options, &mut report);
+    }
+    if !options.host_only {
+        // What can't be prepared is a test that failed, not an end without a sum.
+        if let Err(error) = in_guests(options, &mut report) {
+            report.failed("what the guests need", &format!("{error:#}"));
+        }
+    }
+    for failure in &report.failures {
+        progress::line(&format!("FAILED: {failure}"));
+    }
+    progress::line(&format!(
+        "All of it took {}",
+        progress::seconds(start.elapsed())
+    ));
+    println!("{}", report.tally);
+    if report.tally.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
+    let root = BuildRoot::get()?;
+    let chosen = kernels::select(&root.kernels, options.kernel.as_deref())?;
+    let programs = programs::build(&root)?;
+    let mut built = Vec::new();
+    for kernel in chosen {
+        let name = format!("module builds for {}", kernel.series);
+        match module::build(&root, kernel) {
+            Ok(modules) => {
+                report.passed(&name);
+                built.push((kernel, modules));
+            }
+            Err(error) => report.failed(&name, &format!("{error:#}")),
+        }
+    }
+    guests::run(&root, &built, &programs, options.filter.as_deref(), report)
+}
+
+/// What has been found so far.
+#[derive(Debug, Default)]
+struct Report {
+    tally: Tally,
+    failures: Vec<String>,
+}
+
+impl Report {
+    fn passed(&mut self, name: &str) {
+        self.tally.add(Verdict::Passed);
+        progress::line(&format!("test {name} ... ok"));
+    }
+
+    fn failed(&mut self, name: &str, why: &str) {
+        self.tally.add(Verdict::Failed);
+        progress::line(&format!("test {name} ... FAILED\n{}", why.trim_end()));
+        self.failures.push(name.to_owned());
+    }
+}

@@ -1,0 +1,234 @@
+//! The tests in guests: every kernel with both depths of page tables.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::Report;
+use super::programs::Programs;
+use crate::buildroot::BuildRoot;
+use crate::kernels::Kernel;
+use crate::module::Modules;
+use crate::verdict::{self, Tally, Verdict};
+use crate::vm::{self, Levels, Outcome, Output, Spec, Work};
+use crate::{process, progress, workspace};
+
+/// The runner of the tests in a guest.
+const RUNNER: &str = "kflat-tests";
+
+/// Each guest keeps one CPU of the host busy under emulation.
+const AT_A_TIME: usize = 2;
+
+/// A guest with all tests takes a fraction of this.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// Runs the tests in all guests and reports them.
+///
+/// # Errors
+/// If a guest's share can't be prepared.
+pub(super) fn run(
+    root: &BuildRoot,
+    built: &[(&Kernel, Modules)],
+    programs: &Programs,
+    filter: Option<&str>,
+    report: &mut Report,
+) -> Result<()> {
+    let mut waiting = VecDeque::new();
+    for (kernel, modules) in built {
+        for levels in [Levels::Four, Levels::Five] {
+            waiting.push_back(prepare(kernel, modules, levels, programs, filter)?);
+        }
+    }
+    let (waiting, report) = (Mutex::new(waiting), Mutex::new(report));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let next = lock(&waiting).pop_front();
+                    let Some(spec) = next else { break };
+                    let start = Instant::now();
+                    let name = name(&spec);
+                    progress::line(&format!("==> Guest {name}"));
+                    let mut printed = Vec::new();
+                    let outcome = vm::run(root, &spec, &mut |_: Output, bytes: &[u8]| {
+                        printed.extend_from_slice(bytes);
+                    });
+                    let printed = String::from_utf8_lossy(&printed).into_owned();
+                    conclude(&name, &spec, outcome, &printed, start, &mut lock(&report));
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+/// A thread that panicked has had its say; the others go on.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn name(spec: &Spec) -> String {
+    format!("{} with {} levels", spec.kernel.series, spec.levels.count())
+}
+
+/// Lays out the share: `bin`, `uapi`, `modules`, `recipes`.
+fn prepare(
+    kernel: &Kernel,
+    modules: &Modules,
+    levels: Levels,
+    programs: &Programs,
+    filter: Option<&str>,
+) -> Result<Spec> {
+    let directory = workspace::target().join("test").join(format!(
+        "{}-{}-levels",
+        kernel.series,
+        levels.count()
+    ));
+    let share = directory.join("share");
+    if share.exists() {
+        fs::remove_dir_all(&share)?;
+    }
+    place(&programs.commands, &share.join("bin"))?;
+    place(&programs.clients, &share.join("uapi"))?;
+    let objects = [modules.kflat.clone(), modules.test.clone()];
+    place(&objects, &share.join("modules"))?;
+    let recipes: Vec<PathBuf> = fs::read_dir(workspace::root().join("recipes"))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
+    place(&recipes, &share.join("recipes"))?;
+    // Without a runner, that the modules load and unload is the test.
+    let has_runner = share.join("bin").join(RUNNER).exists();
+    let mut command: Vec<OsString> = vec![if has_runner { RUNNER } else { "true" }.into()];
+    command.extend(filter.filter(|_| has_runner).map(OsString::from));
+    Ok(Spec {
+        kernel: kernel.clone(),
+        levels,
+        cpus: 2,
+        memory: "1G".to_owned(),
+        modules: objects.to_vec(),
+        share,
+        work: Work::Command(command),
+        limit: LIMIT,
+        logs: directory.join("logs"),
+    })
+}
+
+fn place(files: &[PathBuf], directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)?;
+    for file in files {
+        let to = directory.join(file.file_name().unwrap_or_default());
+        fs::copy(file, &to)
+            .with_context(|| format!("can't copy {} to {}", file.display(), to.display()))?;
+    }
+    Ok(())
+}
+
+fn conclude(
+    name: &str,
+    spec: &Spec,
+    outcome: Result<Outcome>,
+    printed: &str,
+    start: Instant,
+    report: &mut Report,
+) {
+    let mut tally = Tally::default();
+    let mut failures = Vec::new();
+    for (test, verdict) in printed.lines().filter_map(verdict::test_line) {
+        tally.add(verdict);
+        if verdict == Verdict::Failed {
+            failures.push(format!("{test} on {name}"));
+        }
+    }
+    report.tally += tally;
+    let took = progress::seconds(start.elapsed());
+    progress::line(&format!("    Guest {name}: {tally} in {took}"));
+    if tally.failed > 0 {
+        progress::line(&process::tail(&spec.logs.join("output.log"), 0));
+    }
+    report.failures.append(&mut failures);
+
+    // The guest itself is a test: it loads the modules, lives through all of
+    // it and unloads them, without a word of trouble in its log.
+    let complaints = match outcome {
+        Ok(outcome) => complaints(&outcome, printed, tally),
+        Err(error) => vec![format!("{error:#}")],
+    };
+    let guest = format!("guest {name} is healthy");
+    if complaints.is_empty() {
+        report.passed(&guest);
+    } else {
+        let console = process::tail(&spec.logs.join("console.log"), 0);
+        let output = process::tail(&spec.logs.join("output.log"), 0);
+        let why = format!(
+            "{}\n---- its console:\n{console}---- what the tests printed:\n{output}\
+             ---- its logs are in {}",
+            complaints.join("\n"),
+            spec.logs.display()
+        );
+        report.failed(&guest, &why);
+    }
+}
+
+/// What is wrong with a guest beside tests that failed and say so.
+fn complaints(outcome: &Outcome, printed: &str, tally: Tally) -> Vec<String> {
+    let mut complaints = outcome.complaints.clone();
+    match outcome.status {
+        // The log says why.
+        None => {}
+        Some(0) if tally.failed > 0 => {
+            complaints.push(format!("{RUNNER} counts failures but says all is well"));
+        }
+        Some(status) if status != 0 && tally.failed == 0 => {
+            complaints.push(format!("{RUNNER} ended with status {status}"));
+        }
+        Some(_) => {}
+    }
+    let counted = tally != Tally::default();
+    let finished = printed
+        .lines()
+        .last()
+        .and_then(verdict::summary_line)
+        .is_some();
+    if counted && !finished {
+        complaints.push(format!("{RUNNER} did not come to its end"));
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: Option<u8>) -> Outcome {
+        Outcome {
+            status,
+            complaints: Vec::new(),
+        }
+    }
+
+    fn found(status: u8, printed: &str) -> usize {
+        let mut tally = Tally::default();
+        for (_, verdict) in printed.lines().filter_map(verdict::test_line) {
+            tally.add(verdict);
+        }
+        complaints(&outcome(Some(status)), printed, tally).len()
+    }
+
+    #[test]
+    fn a_runner_must_end_as_it_counts() {
+        assert_eq!(found(0, "test a ... ok\n1 passed, 0 failed\n"), 0);
+        assert_eq!(found(1, "test a ... FAILED\n0 passed, 1 failed\n"), 0);
+        assert_eq!(found(0, "test a ... FAILED\n0 passed, 1 failed\n"), 1);
+        assert_eq!(found(139, "test a ... ok\n"), 2);
+        assert_eq!(found(0, "test a ... ok\n"), 1);
+    }
+}
