@@ -32,22 +32,32 @@ const fn tables() -> [[u32; 256]; 8] {
     tables
 }
 
+#[inline]
+fn step(crc: u32, word: u64) -> u32 {
+    let [a, b, c, d, e, f, g, h] = (word ^ u64::from(crc)).to_le_bytes();
+    TABLES[7][a as usize]
+        ^ TABLES[6][b as usize]
+        ^ TABLES[5][c as usize]
+        ^ TABLES[4][d as usize]
+        ^ TABLES[3][e as usize]
+        ^ TABLES[2][f as usize]
+        ^ TABLES[1][g as usize]
+        ^ TABLES[0][h as usize]
+}
+
+/// The CRC-32C of the little-endian bytes of `words`.
+#[must_use]
+pub fn crc32c_words(words: &[u64]) -> u32 {
+    !words.iter().fold(!0, |crc, word| step(crc, *word))
+}
+
 /// The CRC-32C of `bytes`.
 #[must_use]
 pub fn crc32c(bytes: &[u8]) -> u32 {
     let (chunks, rest) = bytes.as_chunks::<8>();
     let mut crc = !0u32;
     for chunk in chunks {
-        let word = u64::from_le_bytes(*chunk) ^ u64::from(crc);
-        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
-        crc = TABLES[7][a as usize]
-            ^ TABLES[6][b as usize]
-            ^ TABLES[5][c as usize]
-            ^ TABLES[4][d as usize]
-            ^ TABLES[3][e as usize]
-            ^ TABLES[2][f as usize]
-            ^ TABLES[1][g as usize]
-            ^ TABLES[0][h as usize];
+        crc = step(crc, u64::from_le_bytes(*chunk));
     }
     for byte in rest {
         crc = (crc >> 8) ^ TABLES[0][((crc ^ u32::from(*byte)) & 0xff) as usize];
@@ -57,7 +67,7 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::crc32c;
+    use super::{crc32c, crc32c_words};
 
     /// RFC 3720, B.4.
     #[test]
@@ -68,5 +78,10 @@ mod tests {
         assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
         assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
         assert_eq!(crc32c(&ascending), 0x46dd_794e);
+        let words = ascending.as_chunks::<8>().0.iter();
+        let words: [u64; 4] = core::array::from_fn(|i| {
+            u64::from_le_bytes(*words.as_slice().get(i).unwrap_or(&[0; 8]))
+        });
+        assert_eq!(crc32c_words(&words), 0x46dd_794e);
     }
 }
