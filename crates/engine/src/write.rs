@@ -64,14 +64,10 @@ pub fn write(
     scratch = scratch.max(at + functions);
     let sections = sections.complete(pointers, functions);
     if sections.fragments > area.len() {
-        // At the least; names of functions come on top.
-        let needed = sections.memory as u64 * 8 + layout.memory;
-        return too_small(
-            &work,
-            area,
-            needed + extension::size(&work, layout),
-            scratch,
-        );
+        // At the least: names of functions come on top.
+        let image = sections.memory as u64 * 8 + layout.memory + 8;
+        let needed = image.next_multiple_of(8) + extension::size(&work, layout);
+        return too_small(&work, area, needed, scratch);
     }
     let mut area = Area::new(area);
     fragments(&work, program, order, &sections, &mut area);

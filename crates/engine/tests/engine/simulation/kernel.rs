@@ -1,0 +1,87 @@
+//! Simulated memory, symbols and time.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use kflat_engine::{Clock, Memory, Symbols, Unreadable, put_bytes};
+
+/// Memory that is mapped in places.
+#[derive(Default)]
+pub(crate) struct Kernel {
+    regions: BTreeMap<u64, Vec<u8>>,
+    pub(crate) symbols: BTreeMap<u64, String>,
+    pub(crate) globals: Vec<u64>,
+    pub(crate) current: u64,
+    pub(crate) clock: Ticks,
+    /// Bytes that were read.
+    pub(crate) read: u64,
+}
+
+impl Kernel {
+    /// Maps `size` zero bytes at `address`; regions must not touch.
+    pub(crate) fn map(&mut self, address: u64, size: usize) {
+        self.regions.insert(address, vec![0; size]);
+    }
+
+    pub(crate) fn put(&mut self, address: u64, bytes: &[u8]) {
+        let (start, region) = self
+            .regions
+            .range_mut(..=address)
+            .next_back()
+            .expect("mapped");
+        let at = (address - start) as usize;
+        region[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    pub(crate) fn put_word(&mut self, address: u64, word: u64) {
+        self.put(address, &word.to_le_bytes());
+    }
+
+    pub(crate) fn put_u32(&mut self, address: u64, word: u32) {
+        self.put(address, &word.to_le_bytes());
+    }
+
+    pub(crate) fn bytes(&self, address: u64, length: usize) -> Option<&[u8]> {
+        let (start, region) = self.regions.range(..=address).next_back()?;
+        let at = usize::try_from(address - start).ok()?;
+        region.get(at..at.checked_add(length)?)
+    }
+}
+
+impl Memory for Kernel {
+    fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
+        assert!(words.len() as u64 * 8 >= address % 8 + length as u64);
+        let bytes = self.bytes(address, length).ok_or(Unreadable)?.to_vec();
+        put_bytes(words, address, &bytes);
+        self.read += length as u64;
+        Ok(())
+    }
+}
+
+impl Symbols for Kernel {
+    fn name(&mut self, address: u64, name: &mut [u8]) -> Option<usize> {
+        let (start, symbol) = self.symbols.range(..=address).next_back()?;
+        let text = match address - start {
+            0 => symbol.clone(),
+            offset if offset < 0x100 => format!("{symbol}+{offset:#x}"),
+            _ => return None,
+        };
+        name.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(text.len())
+    }
+}
+
+/// A clock that advances at each look.
+#[derive(Clone, Default)]
+pub(crate) struct Ticks {
+    now: Rc<Cell<u64>>,
+    pub(crate) step: u64,
+}
+
+impl Clock for Ticks {
+    fn now_ns(&self) -> u64 {
+        self.now.set(self.now.get() + self.step);
+        self.now.get()
+    }
+}
