@@ -173,13 +173,19 @@ impl Sorter<'_, '_> {
 
     /// Sorts runs of one address by size.
     fn mend_ties(&self, work: &mut Work<'_>, addresses: &[u64]) {
-        let mut start = 0;
-        for run in addresses.chunk_by(|a, b| a == b) {
-            let length = run.len() as u32;
-            if length > 1 {
-                self.heap(work, start, length);
+        let (mut start, mut last) = (0, None);
+        for (place, address) in (0..).zip(addresses) {
+            if last != Some(*address) {
+                self.mend(work, start, place);
+                (start, last) = (place, Some(*address));
             }
-            start = start.wrapping_add(length);
+        }
+        self.mend(work, start, self.order.count);
+    }
+
+    fn mend(&self, work: &mut Work<'_>, start: u32, end: u32) {
+        if end.wrapping_sub(start) > 1 {
+            self.heap(work, start, end.wrapping_sub(start));
         }
     }
 }
