@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::buildroot::BuildRoot;
 use crate::vm::{self, Levels, Output, Spec, Work};
-use crate::{kernels, module, process, progress, workspace};
+use crate::{kernels, module, process, programs, progress, share, workspace};
 
 /// What guest, and what to run in it.
 #[derive(Debug, clap::Args)]
@@ -49,9 +49,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let kernel = kernels::select_one(&root.kernels, &options.kernel)?;
     let directory = workspace::target().join("vm");
     let mut modules = Vec::new();
-    if !options.no_module {
-        modules.push(module::build(&root, kernel)?.kflat);
-    }
+    let built = if options.no_module {
+        None
+    } else {
+        Some(module::build(&root, kernel)?)
+    };
+    share::fill(
+        &directory.join("share"),
+        &programs::build(&root)?,
+        built.as_ref(),
+    )?;
+    modules.extend(built.map(|built| built.kflat));
     modules.extend_from_slice(&options.load);
     let shell = options.command.is_empty();
     let spec = Spec {

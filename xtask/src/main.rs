@@ -2,13 +2,16 @@
 
 mod apt;
 mod buildroot;
+mod demo;
 mod guest;
 mod header;
 mod kernels;
 mod lock;
 mod module;
 mod process;
+mod programs;
 mod progress;
+mod share;
 mod test;
 mod verdict;
 mod vm;
@@ -33,6 +36,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Set everything up, capture from a real kernel and show what was captured
+    Demo(demo::Options),
     /// Make the build root and print where it is
     Buildroot {
         /// Make it anew, with the newest packages and kernels
@@ -95,6 +100,7 @@ fn run(task: Task) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Task::Demo(options) => demo::run(&options),
         Task::Test(options) => Ok(test::run(&options)),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),

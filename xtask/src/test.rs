@@ -2,7 +2,6 @@
 
 mod guests;
 mod host;
-mod programs;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,7 +10,7 @@ use anyhow::Result;
 
 use crate::buildroot::BuildRoot;
 use crate::verdict::{Tally, Verdict};
-use crate::{kernels, module, progress};
+use crate::{kernels, module, programs, progress};
 
 /// Which tests.
 #[derive(Debug, clap::Args)]

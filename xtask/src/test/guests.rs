@@ -3,20 +3,20 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Report;
-use super::programs::Programs;
 use crate::buildroot::BuildRoot;
 use crate::kernels::Kernel;
 use crate::module::Modules;
+use crate::programs::Programs;
 use crate::verdict::{self, Tally, Verdict};
 use crate::vm::{self, Levels, Outcome, Output, Spec, Work};
-use crate::{process, progress, workspace};
+use crate::{process, progress, share, workspace};
 
 /// The runner of the tests in a guest.
 const RUNNER: &str = "kflat-tests";
@@ -78,7 +78,6 @@ fn name(spec: &Spec) -> String {
     format!("{} with {} levels", spec.kernel.series, spec.levels.count())
 }
 
-/// Lays out the share: `bin`, `uapi`, `modules`, `recipes`.
 fn prepare(
     kernel: &Kernel,
     modules: &Modules,
@@ -95,16 +94,7 @@ fn prepare(
     if share.exists() {
         fs::remove_dir_all(&share)?;
     }
-    place(&programs.commands, &share.join("bin"))?;
-    place(&programs.clients, &share.join("uapi"))?;
-    let objects = [modules.kflat.clone(), modules.test.clone()];
-    place(&objects, &share.join("modules"))?;
-    let recipes: Vec<PathBuf> = fs::read_dir(workspace::root().join("recipes"))?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file())
-        .collect();
-    place(&recipes, &share.join("recipes"))?;
+    share::fill(&share, programs, Some(modules))?;
     // Without a runner, that the modules load and unload is the test.
     let has_runner = share.join("bin").join(RUNNER).exists();
     let mut command: Vec<OsString> = vec![if has_runner { RUNNER } else { "true" }.into()];
@@ -114,22 +104,12 @@ fn prepare(
         levels,
         cpus: 2,
         memory: "1G".to_owned(),
-        modules: objects.to_vec(),
+        modules: vec![modules.kflat.clone(), modules.test.clone()],
         share,
         work: Work::Command(command),
         limit: LIMIT,
         logs: directory.join("logs"),
     })
-}
-
-fn place(files: &[PathBuf], directory: &Path) -> Result<()> {
-    fs::create_dir_all(directory)?;
-    for file in files {
-        let to = directory.join(file.file_name().unwrap_or_default());
-        fs::copy(file, &to)
-            .with_context(|| format!("can't copy {} to {}", file.display(), to.display()))?;
-    }
-    Ok(())
 }
 
 fn conclude(

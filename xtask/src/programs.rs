@@ -32,6 +32,20 @@ pub(crate) struct Programs {
     pub(crate) clients: Vec<PathBuf>,
 }
 
+impl Programs {
+    /// Where the command `name` is.
+    ///
+    /// # Errors
+    /// If there is no such command.
+    pub(crate) fn command(&self, name: &str) -> Result<&Path> {
+        self.commands
+            .iter()
+            .find(|path| path.file_name().is_some_and(|file| file == name))
+            .map(PathBuf::as_path)
+            .with_context(|| format!("the workspace has no command {name}"))
+    }
+}
+
 /// Builds them.
 ///
 /// # Errors
