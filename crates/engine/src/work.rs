@@ -33,6 +33,15 @@ pub fn required_words(roots: u32) -> usize {
     STATE_WORDS + roots as usize + 4 * DIAGNOSTIC_WORDS + 1024
 }
 
+/// Words of a region that the capture which left it used.
+#[must_use]
+pub fn used_words(work: &[u64]) -> usize {
+    match work.first_chunk() {
+        Some([top, objects]) => *top as usize + *objects as usize * OBJECT_WORDS,
+        None => 0,
+    }
+}
+
 /// What a word of a copied object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {

@@ -1,0 +1,65 @@
+//! This process's own memory.
+
+use kflat_engine::{Clock, Memory, Symbols, Unreadable};
+
+/// Reads addresses of this process, which must all be the benchmark's data.
+pub(crate) struct Own;
+
+impl Memory for Own {
+    #[inline]
+    fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
+        let at = (address % 8) as usize;
+        if at + length > size_of_val(words) {
+            return Err(Unreadable);
+        }
+        let into: *mut u8 = words.as_mut_ptr().cast();
+        let from = std::ptr::with_exposed_provenance::<u8>(address as usize);
+        // SAFETY: `words` has room for `at + length` bytes, as was checked. The
+        // programs lead only to data that `shapes` made, which is alive and does
+        // not overlap with the engine's memory.
+        unsafe { std::ptr::copy_nonoverlapping(from, into.wrapping_add(at), length) };
+        Ok(())
+    }
+}
+
+/// A word of this process.
+#[inline]
+pub(crate) fn word(address: u64) -> u64 {
+    let from = std::ptr::with_exposed_provenance::<u64>(address as usize);
+    // SAFETY: As above; every word is aligned and inside of one object.
+    unsafe { from.read() }
+}
+
+/// Copies bytes of this process to the start of `into`, which is long enough.
+#[inline]
+pub(crate) fn copy(address: u64, into: &mut [u8]) {
+    let from = std::ptr::with_exposed_provenance::<u8>(address as usize);
+    // SAFETY: As above.
+    unsafe { std::ptr::copy_nonoverlapping(from, into.as_mut_ptr(), into.len()) };
+}
+
+/// The text at an address, with its NUL.
+#[inline]
+pub(crate) fn text<'a>(address: u64) -> &'a [u8] {
+    let from = std::ptr::with_exposed_provenance::<std::ffi::c_char>(address as usize);
+    // SAFETY: As above; each string ends in a NUL, and the data outlives the run.
+    unsafe { std::ffi::CStr::from_ptr(from) }.to_bytes_with_nul()
+}
+
+/// A clock as cheap as the kernel's.
+pub(crate) struct Watch(pub(crate) std::time::Instant);
+
+impl Clock for Watch {
+    fn now_ns(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+}
+
+/// No function pointers.
+pub(crate) struct NoSymbols;
+
+impl Symbols for NoSymbols {
+    fn name(&mut self, _: u64, _: &mut [u8]) -> Option<usize> {
+        None
+    }
+}
