@@ -135,8 +135,8 @@ impl Data {
         let base = words.as_ptr().addr() as u64;
         let order = shuffled(count);
         let address = |node: usize| base + (order[node] * stride * 8) as u64;
-        for node in 0..count {
-            let at = order[node] * stride;
+        for (node, place) in order.iter().enumerate() {
+            let at = place * stride;
             words[at..at + 2].fill(0);
             links(node, &mut |word, to| words[at + word] = address(to));
         }
