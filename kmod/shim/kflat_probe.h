@@ -35,12 +35,12 @@ void kflat_shim_probe_exit(void);
  * Rust: the probe was hit. In the handler: preemption or interrupts are off,
  * any lock may be held, in_nmi() may be true.
  */
-u32 kflat_probe_hit(void *context, const struct pt_regs *regs);
+u32 kflat_probe_hit(void *context, const struct kflat_probe *probe, const struct pt_regs *regs);
 /*
  * Rust: the call that got KFLAT_VIA_TRAMPOLINE, in its own context. It must not
  * sleep if atomic.
  */
-u32 kflat_probe_trampoline(void *context, const struct pt_regs *regs, bool atomic);
+u32 kflat_probe_trampoline(void *context, bool atomic);
 
 /* trampoline.S */
 void kflat_trampoline(void);

@@ -32,7 +32,7 @@ static int on_hit(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct kflat_probe *probe = container_of(kprobe, struct kflat_probe, kprobe);
 
-	switch (kflat_probe_hit(probe->context, regs)) {
+	switch (kflat_probe_hit(probe->context, probe, regs)) {
 	case KFLAT_SKIP_BODY:
 		skip_body(regs);
 		break;
@@ -166,7 +166,7 @@ void kflat_trampoline_run(struct pt_regs *regs)
 	/* Under Xen PV the kernel's segments are not __KERNEL_CS and __KERNEL_DS. */
 	savesegment(cs, regs->cs);
 	savesegment(ss, regs->ss);
-	if (kflat_probe_trampoline(probe->context, regs, in_atomic_context()) == KFLAT_SKIP_BODY)
+	if (kflat_probe_trampoline(probe->context, in_atomic_context()) == KFLAT_SKIP_BODY)
 		skip_body(regs);
 	/* From here on the probe may be gone. */
 	atomic_set_release(&probe->in_trampoline, 0);

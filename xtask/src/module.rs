@@ -102,17 +102,23 @@ fn make(root: &BuildRoot, kernel: &Kernel, tree: &Path, directory: &str) -> Resu
     let shared = workspace::target().join("kmod/build");
     fs::create_dir_all(&shared)?;
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let headers = root.root().join(kernel.headers().trim_start_matches('/'));
+    // Debian 12 does not package it, and its Kbuild asks for it as soon as there
+    // is a vmlinux. The modules have no BTF ids that it would resolve.
+    let resolver = headers.join("tools/bpf/resolve_btfids/resolve_btfids");
+    let no_resolver = (!resolver.exists()).then(|| "RESOLVE_BTFIDS=true".to_owned());
+    let arguments = [
+        "make".to_owned(),
+        format!("--jobs={jobs}"),
+        "--output-sync".to_owned(),
+        format!("KDIR={}", kernel.headers()),
+    ];
     Ok(root.command_mapped(
         &checkout.join(directory),
         &[
             (tree.to_path_buf(), checkout.clone()),
             (shared, checkout.join("kmod/build")),
         ],
-        [
-            "make".to_owned(),
-            format!("--jobs={jobs}"),
-            "--output-sync".to_owned(),
-            format!("KDIR={}", kernel.headers()),
-        ],
+        arguments.into_iter().chain(no_resolver),
     ))
 }

@@ -1,0 +1,48 @@
+//! The C functions of `shim/kflat_memory.h`. Nothing but declarations.
+
+use core::ffi::{c_int, c_void};
+
+use crate::ffi::Vma;
+
+/// `KFLAT_MEMORY_SLOTS`.
+const SLOTS: usize = 64;
+
+/// `struct kflat_memory_cache`.
+#[repr(C)]
+pub(crate) struct MemoryCache {
+    pub(crate) block: [u64; SLOTS],
+    pub(crate) page: [u64; SLOTS],
+}
+
+/// `struct kflat_ram_piece`.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct RamPiece {
+    pub(crate) end: u64,
+    pub(crate) physical: u64,
+    pub(crate) backed: u32,
+}
+
+unsafe extern "C" {
+    // memory
+    pub(crate) fn kflat_shim_memory_read(
+        cache: &mut MemoryCache,
+        address: u64,
+        into: *mut c_void,
+        size: u64,
+    ) -> c_int;
+
+    // ram
+    pub(crate) safe fn kflat_shim_ram_init() -> c_int;
+    pub(crate) safe fn kflat_shim_ram_exit();
+    pub(crate) safe fn kflat_shim_ram_refresh() -> c_int;
+    pub(crate) safe fn kflat_shim_ram_first() -> u64;
+    pub(crate) safe fn kflat_shim_ram_piece(address: u64, piece: &mut RamPiece);
+    pub(crate) safe fn kflat_shim_ram_pause() -> bool;
+    pub(crate) safe fn kflat_shim_page_table_levels() -> u32;
+
+    // kdump
+    pub(crate) safe fn kflat_shim_kdump_init() -> c_int;
+    pub(crate) safe fn kflat_shim_kdump_exit();
+    pub(crate) fn kflat_shim_kdump_map(vma: *mut Vma, layout: *mut c_void);
+}

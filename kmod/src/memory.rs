@@ -1,0 +1,38 @@
+//! Checked reads of kernel memory, in any context. C: `shim/memory.c`.
+
+use kflat_engine::{Memory, Unreadable};
+
+use crate::ffi_memory::{self as ffi, MemoryCache};
+
+/// The kernel's memory, as one capture reads it.
+pub(crate) struct KernelMemory {
+    cache: MemoryCache,
+}
+
+impl KernelMemory {
+    /// With no verdicts of earlier captures.
+    pub(crate) const fn new() -> Self {
+        Self {
+            cache: MemoryCache {
+                block: [0; _],
+                page: [0; _],
+            },
+        }
+    }
+}
+
+impl Memory for KernelMemory {
+    fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
+        let lead = (address % 8) as usize;
+        let room = words.len().saturating_mul(8).saturating_sub(lead);
+        if length > room {
+            return Err(Unreadable);
+        }
+        let into = words.as_mut_ptr().wrapping_byte_add(lead).cast();
+        // SAFETY: `into` has room for `length` bytes, all of them in `words`; the
+        // C side checks the address that is read.
+        let failed =
+            unsafe { ffi::kflat_shim_memory_read(&mut self.cache, address, into, length as u64) };
+        if failed == 0 { Ok(()) } else { Err(Unreadable) }
+    }
+}
