@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The recipe language, its compiler, and recipes made from a function's name.
+//!
+//! - [`compile`] turns a recipe's text into a program that the kernel module
+//!   runs, for the kernel whose types it is given; [`Diagnostics`] say what is
+//!   wrong, at its place in the text.
+//! - [`generate`] writes a recipe for a function.
+//!
+//! The language is described in `doc/recipes.md`. The way of a text: `lexer`,
+//! `parser` (to `syntax`), then `compile`, in which `views` and `follow` decide
+//! about types and pointers, and `encode`.
+
+#![forbid(unsafe_code)]
+
+mod compile;
+mod diagnostics;
+mod encode;
+mod follow;
+mod generate;
+mod lexer;
+mod names;
+mod parser;
+mod syntax;
+mod views;
+
+pub use compile::{Compiled, compile, module_of};
+pub use diagnostics::{Diagnostics, Problem, Span};
+pub use generate::{GenerateError, generate};

@@ -1,0 +1,118 @@
+//! Text to tokens.
+
+use crate::diagnostics::{Problem, Span};
+
+/// A token and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) kind: TokenKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// A name or a word of the language.
+    Word(String),
+    /// A number, its suffix applied: sizes in bytes, times in nanoseconds.
+    Number(u64),
+    /// One of `{ } ; : . + ?`.
+    Mark(char),
+    End,
+}
+
+impl TokenKind {
+    /// How a message speaks of it.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Word(word) => format!("`{word}`"),
+            Self::Number(number) => format!("the number {number}"),
+            Self::Mark(mark) => format!("`{mark}`"),
+            Self::End => "the end of the recipe".to_owned(),
+        }
+    }
+}
+
+/// The tokens of `text`; the last is [`TokenKind::End`].
+pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let rest = &text[at..];
+        let length = if first.is_whitespace() {
+            first.len_utf8()
+        } else if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            let Some(end) = rest.find("*/") else {
+                let open = Span::new(at, 2);
+                return Err(Problem::new("a comment has no end", open, "begins here")
+                    .help("end it with `*/`"));
+            };
+            end + 2
+        } else if first.is_ascii_alphanumeric() || first == '_' {
+            let length = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
+            let span = Span::new(at, length);
+            let kind = if first.is_ascii_digit() {
+                TokenKind::Number(number(&rest[..length], span)?)
+            } else {
+                TokenKind::Word(rest[..length].to_owned())
+            };
+            found.push(Token { kind, span });
+            length
+        } else if "{};:.+?".contains(first) {
+            let span = Span::new(at, 1);
+            found.push(Token {
+                kind: TokenKind::Mark(first),
+                span,
+            });
+            1
+        } else {
+            let span = Span::new(at, first.len_utf8());
+            return Err(Problem::new(
+                format!("unexpected `{first}`"),
+                span,
+                "not part of a recipe",
+            )
+            .help("recipes are made of names, numbers and `{ } ; : . + ?`"));
+        };
+        at += length;
+    }
+    found.push(Token {
+        kind: TokenKind::End,
+        span: Span::new(text.len(), 0),
+    });
+    Ok(found)
+}
+
+/// Decimal or hexadecimal, with `K`, `M`, `G`, `ns`, `us`, `ms`, `s`.
+fn number(word: &str, span: Span) -> Result<u64, Problem> {
+    let hexadecimal = word.strip_prefix("0x");
+    let digits = hexadecimal.unwrap_or(word);
+    let (radix, end) = match hexadecimal {
+        Some(_) => (16, digits.len()),
+        None => {
+            let end = digits.find(|c: char| !c.is_ascii_digit());
+            (10, end.unwrap_or(digits.len()))
+        }
+    };
+    let factor = match &digits[end..] {
+        "" | "ns" => Some(1),
+        "K" => Some(1 << 10),
+        "M" => Some(1 << 20),
+        "G" => Some(1 << 30),
+        "us" => Some(1_000),
+        "ms" => Some(1_000_000),
+        "s" => Some(1_000_000_000),
+        _ => None,
+    };
+    factor
+        .zip(u64::from_str_radix(&digits[..end], radix).ok())
+        .and_then(|(factor, value)| value.checked_mul(factor))
+        .ok_or_else(|| {
+            Problem::new(format!("`{word}` is no number"), span, "expected a number").help(
+                "numbers are decimal or begin with 0x; sizes may end in K, M or G, times in ns, us, ms or s",
+            )
+        })
+}

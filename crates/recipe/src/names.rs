@@ -1,0 +1,72 @@
+//! Looks names up in BTF, and says what was meant where there is none.
+
+use kflat_btf::{Btf, Field, Kind, NamedKind, TypeId};
+
+use crate::diagnostics::{Problem, Span};
+use crate::syntax::{Spanned, TypeName};
+
+/// The type of that name, typedefs and qualifiers removed.
+pub(crate) fn find_type(btf: &Btf, name: &Spanned<TypeName>) -> Result<TypeId, Problem> {
+    let (kinds, word): (&[NamedKind], &str) = match &name.value {
+        TypeName::Struct(word) => (&[NamedKind::Struct], word),
+        TypeName::Union(word) => (&[NamedKind::Union], word),
+        TypeName::Plain(word) => (&[NamedKind::Typedef, NamedKind::Number], word),
+    };
+    if let Some(id) = kinds.iter().find_map(|kind| btf.find(*kind, word)) {
+        return Ok(btf.resolve(id));
+    }
+    let message = format!("this kernel has no type `{}`", name.value);
+    let problem = Problem::new(message, name.span, "unknown type");
+    if matches!(name.value, TypeName::Plain(_)) && btf.find(NamedKind::Struct, word).is_some() {
+        return Err(problem.help(format!("write `struct {word}`")));
+    }
+    let candidates = kinds.iter().flat_map(|kind| btf.named(*kind));
+    Err(problem
+        .help("write NAME? { … } for a rule that counts only where the type exists")
+        .nearest(word, candidates.map(|(_, name)| name)))
+}
+
+/// The member at `path` (`f_path.dentry`), embedded structures walked through.
+pub(crate) fn find_field(btf: &Btf, of: TypeId, path: &str, span: Span) -> Result<Field, Problem> {
+    let mut owner = of;
+    let mut offset_bits = 0;
+    let mut found = None;
+    for name in path.split('.') {
+        let Some(field) = btf.field(owner, name) else {
+            let message = format!("`{}` has no member `{name}`", btf.type_name(owner));
+            return Err(Problem::new(message, span, "no such member")
+                .help("write NAME?; for a member that only some kernels have")
+                .nearest(name, btf.fields(owner).into_iter().map(|(name, _)| name)));
+        };
+        offset_bits += field.offset_bits;
+        owner = btf.resolve(field.of);
+        found = Some(Field {
+            offset_bits,
+            ..field
+        });
+    }
+    found.ok_or_else(|| Problem::new("a member needs a name", span, "empty"))
+}
+
+/// What a pointer of this type points to; `None` if it is no pointer.
+pub(crate) fn pointee(btf: &Btf, of: TypeId) -> Option<TypeId> {
+    match btf.kind(btf.resolve(of)) {
+        Kind::Pointer(to) => Some(complete(btf, btf.resolve(*to))),
+        _ => None,
+    }
+}
+
+/// The definition of what is declared only, if there is one.
+fn complete(btf: &Btf, id: TypeId) -> TypeId {
+    let kind = match btf.kind(id) {
+        Kind::Forward { is_union: true } => NamedKind::Union,
+        Kind::Forward { is_union: false } => NamedKind::Struct,
+        _ => return id,
+    };
+    btf.find(kind, btf.name(id)).unwrap_or(id)
+}
+
+/// Whether it is C's `char`, of whichever sign, which strings are made of.
+pub(crate) fn is_char(btf: &Btf, id: TypeId) -> bool {
+    matches!(btf.kind(id), Kind::Int(int) if int.size == 1) && btf.name(id) == "char"
+}
