@@ -15,6 +15,14 @@ pub(crate) fn find_type(btf: &Btf, name: &Spanned<TypeName>) -> Result<TypeId, P
     if let Some(id) = kinds.iter().find_map(|kind| btf.find(*kind, word)) {
         return Ok(btf.resolve(id));
     }
+    if let TypeName::Plain(word) = &name.value {
+        let mut numbers = btf.named(NamedKind::Number);
+        let wanted = number(word);
+        if let Some((id, _)) = numbers.find(|(_, name)| wanted.is_some() && number(name) == wanted)
+        {
+            return Ok(id);
+        }
+    }
     let message = format!("this kernel has no type `{}`", name.value);
     let problem = Problem::new(message, name.span, "unknown type");
     if matches!(name.value, TypeName::Plain(_)) && btf.find(NamedKind::Struct, word).is_some() {
@@ -24,6 +32,22 @@ pub(crate) fn find_type(btf: &Btf, name: &Spanned<TypeName>) -> Result<TypeId, P
     Err(problem
         .help("write NAME? { … } for a rule that counts only where the type exists")
         .nearest(word, candidates.map(|(_, name)| name)))
+}
+
+/// One of the many ways in which C names a number (`unsigned long`, `long
+/// unsigned int`): unsigned, how often long, and whether short, char or int.
+fn number(name: &str) -> Option<(bool, usize, &str)> {
+    let (mut unsigned, mut long, mut base) = (false, 0, "int");
+    for word in name.split(' ') {
+        match word {
+            "unsigned" => unsigned = true,
+            "long" => long += 1,
+            "short" | "char" => base = word,
+            "signed" | "int" => {}
+            _ => return None,
+        }
+    }
+    Some((unsigned, long, base))
 }
 
 /// The member at `path` (`f_path.dentry`), embedded structures walked through.

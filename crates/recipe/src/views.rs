@@ -243,14 +243,16 @@ impl<'a> Views<'a> {
     /// What the rule says of a structure's members, and what is done without it.
     fn members(&mut self, place: &Place<'_>, filling: &mut Filling) {
         let rule = self.rules.get(&place.of).copied().unwrap_or_default();
+        let mut own = Vec::new();
         for member in rule {
-            self.member(place, member, filling);
+            self.member(place, member, &mut own, filling);
         }
         let btf = self.btf;
         let fields = btf.fields(place.of);
         let shared = overlapping(btf, &fields);
         for ((name, field), shared) in fields.into_iter().zip(shared) {
-            let Some(offset) = field.offset().filter(|_| !shared) else {
+            let ruled = rule.iter().any(|member| member.path.value == name);
+            let Some(offset) = field.offset().filter(|_| !shared && !ruled) else {
                 continue;
             };
             if filling.actions.len() < MOST_ACTIONS && place.depth < MOST_DEPTH {
@@ -354,8 +356,15 @@ impl<'a> Views<'a> {
         });
     }
 
-    /// A member of which a rule speaks.
-    fn member(&mut self, place: &Place<'_>, rule: &MemberRule, filling: &mut Filling) {
+    /// A member of which a rule speaks; `own` are the bytes that this rule has
+    /// followed before.
+    fn member(
+        &mut self,
+        place: &Place<'_>,
+        rule: &MemberRule,
+        own: &mut Vec<(u64, u64)>,
+        filling: &mut Filling,
+    ) {
         let name = &rule.path;
         let field = match find_field(self.btf, place.of, &name.value, name.span) {
             Ok(field) => field,
@@ -375,15 +384,28 @@ impl<'a> Views<'a> {
         let of = self.btf.resolve(field.of);
         let size = self.btf.size(of).unwrap_or(0);
         let path = format!("{}{}", place.prefix, name.value);
+        if matches!(how, How::Skip) {
+            return filling.take(at, size);
+        }
+        let is_number = matches!(
+            self.btf.kind(of),
+            Kind::Int(_) | Kind::Enum { .. } | Kind::Float(_)
+        );
+        if is_number && matches!(how, How::Default) {
+            return;
+        }
+        let end = at.saturating_add(size);
+        if own.iter().any(|(s, e)| at < *e && *s < end) {
+            let message = format!("the bytes of `{}` are followed twice", name.value);
+            let problem = Problem::new(message, name.span, "another member of the rule has them")
+                .help("of a union's members name the one that is in use only");
+            return self.problems.push(problem);
+        }
+        own.push((at, end));
         if filling.actions.len() >= MOST_ACTIONS || place.depth >= MOST_DEPTH {
             return;
         }
-        let scope = Scope::Members {
-            of: place.of,
-            base: place.base,
-        };
         match (self.btf.kind(of), how) {
-            (_, How::Skip) => filling.take(at, size),
             (
                 Kind::Struct(_),
                 How::List {
@@ -392,9 +414,9 @@ impl<'a> Views<'a> {
                     max,
                 },
             ) if size == 16 => {
-                let list = self.list(element, by, *max);
-                if let Some((element, link, most)) = list
-                    && self.is_free(rule, filling, at, 16)
+                if let Some((element, link, most)) = self.list(element, by, *max)
+                    // The rule of a structure around this one goes before.
+                    && filling.is_free(at, 16)
                 {
                     filling.take(at, 16);
                     let action = list_action(at as u32, element, link, most);
@@ -407,27 +429,20 @@ impl<'a> Views<'a> {
             (Kind::Array { .. }, How::Default) => {
                 self.array(of, at, &path, true, place.depth, filling);
             }
-            (Kind::Pointer(_), _) => {
+            // A number of 8 bytes may hold an address, as `unsigned long page_link`.
+            (Kind::Pointer(_) | Kind::Int(_), _) if size == 8 => {
+                let scope = Scope::Members {
+                    of: place.of,
+                    base: place.base,
+                };
                 let to = pointee(self.btf, of);
-                let aim = self.aim(to, &rule.treatment, name.span, scope);
-                if let Some(aim) = aim
-                    && self.is_free(rule, filling, at, 8)
+                if let Some(aim) = self.aim(to, &rule.treatment, name.span, scope)
+                    && filling.is_free(at, 8)
                 {
                     filling.take(at, 8);
                     filling.actions.push(aim.at(at as u32, path));
                 }
             }
-            // An address that is kept in a number, as `unsigned long page_link`.
-            (Kind::Int(int), how) if int.size == 8 && !matches!(how, How::Default) => {
-                let aim = self.aim(None, &rule.treatment, name.span, scope);
-                if let Some(aim) = aim
-                    && self.is_free(rule, filling, at, 8)
-                {
-                    filling.take(at, 8);
-                    filling.actions.push(aim.at(at as u32, path));
-                }
-            }
-            (_, How::Default) => {}
             _ => {
                 let declared = self.btf.declaration(field.of, &name.value);
                 let message = format!("`{declared}` can't be followed in this way");
@@ -436,19 +451,6 @@ impl<'a> Views<'a> {
                     .push(Problem::new(message, rule.treatment.span, label));
             }
         }
-    }
-
-    /// Whether no other rule has these bytes; else that is a problem.
-    fn is_free(&mut self, rule: &MemberRule, filling: &Filling, at: u64, size: u64) -> bool {
-        let free = filling.is_free(at, size);
-        // Inside of another structure, that one's rule goes before.
-        if !free {
-            let message = format!("the bytes of `{}` are followed twice", rule.path.value);
-            let problem = Problem::new(message, rule.path.span, "another member has them too")
-                .help("of a union's members choose the one that is in use; skip the others");
-            self.problems.push(problem);
-        }
-        free
     }
 }
 
