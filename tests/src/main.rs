@@ -1,0 +1,67 @@
+//! The integration tests, run by `cargo xtask test` in a guest in which
+//! `kflat.ko` and `kflat_test.ko` are loaded.
+//!
+//! `kflat-tests [PART_OF_A_NAME]` prints one line for each story and the sum of
+//! them at the end.
+
+mod child;
+mod client;
+mod facts;
+mod image;
+mod kdump;
+mod lifetimes;
+mod loading;
+mod memory_map;
+mod probes;
+mod program;
+mod registers;
+mod session;
+mod stop_machine;
+mod world;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// A story: its name, and what happens in it.
+type Story = (&'static str, fn() -> Result<()>);
+
+const THEMES: &[(&str, &[Story])] = &[
+    ("memory_map", memory_map::STORIES),
+    ("probes", probes::STORIES),
+    ("stop_machine", stop_machine::STORIES),
+    ("registers", registers::STORIES),
+    ("lifetimes", lifetimes::STORIES),
+    ("client", client::STORIES),
+    ("loading", loading::STORIES),
+];
+
+fn main() -> ExitCode {
+    let filter = std::env::args().nth(1).unwrap_or_default();
+    let (mut passed, mut failed) = (0, 0);
+    for (theme, stories) in THEMES {
+        for (story, run) in *stories {
+            let name = format!("{theme}::{story}");
+            if !name.contains(&filter) {
+                continue;
+            }
+            match run() {
+                Ok(()) => {
+                    passed += 1;
+                    println!("test {name} ... ok");
+                }
+                Err(error) => {
+                    failed += 1;
+                    println!("test {name} ... FAILED");
+                    println!("    {}", format!("{error:#}").replace('\n', "\n    "));
+                }
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,196 @@
+//! Recipe programs, put together by hand.
+
+use kflat_abi::program::{
+    Action, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING, OPERAND_MEMBER,
+    Operand, ROOT_ARGUMENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
+};
+use kflat_abi::record::Record;
+
+/// A recipe that is being put together.
+#[derive(Default)]
+pub(crate) struct Recipe {
+    types: Vec<Type>,
+    actions: Vec<Action>,
+    roots: Vec<Root>,
+    strings: Vec<u8>,
+    target: u32,
+}
+
+/// What to do with a member.
+pub(crate) fn pointer(offset: u32, target: u32) -> Action {
+    Action {
+        op: OP_POINTER,
+        offset,
+        target,
+        count: constant(1),
+        ..Action::ZERO
+    }
+}
+
+/// A pointer to as many elements as the `u32` at `counter` says.
+pub(crate) fn counted(offset: u32, target: u32, counter: u32) -> Action {
+    Action {
+        count: Operand {
+            kind: OPERAND_MEMBER,
+            width: 4,
+            value: counter,
+            ..Operand::ZERO
+        },
+        ..pointer(offset, target)
+    }
+}
+
+/// A pointer to a string of type `target`, which is `char`.
+pub(crate) fn string(offset: u32, target: u32) -> Action {
+    Action {
+        op: OP_STRING,
+        count: constant(0),
+        ..pointer(offset, target)
+    }
+}
+
+/// A pointer to a function.
+pub(crate) fn function(offset: u32) -> Action {
+    Action {
+        op: OP_FUNCTION,
+        ..pointer(offset, NONE)
+    }
+}
+
+/// The head of a list of `target`s that are linked at `link`.
+pub(crate) fn list(offset: u32, target: u32, link: u32) -> Action {
+    Action {
+        op: OP_LIST,
+        link,
+        count: constant(0),
+        ..pointer(offset, target)
+    }
+}
+
+fn constant(value: u32) -> Operand {
+    Operand {
+        value,
+        ..Operand::ZERO
+    }
+}
+
+impl Recipe {
+    /// For a function.
+    pub(crate) fn new(target: &str) -> Self {
+        let mut recipe = Self::default();
+        recipe.target = recipe.text(target);
+        recipe
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        let offset = self.strings.len() as u32;
+        self.strings.extend(text.bytes());
+        self.strings.push(0);
+        offset
+    }
+
+    fn action(&mut self, action: Action, path: &str) -> u32 {
+        let path = self.text(path);
+        self.actions.push(Action { path, ..action });
+        self.actions.len() as u32 - 1
+    }
+
+    /// Adds a type; types are numbered from 0.
+    pub(crate) fn ty(mut self, name: &str, size: u32, members: &[Action]) -> Self {
+        let first_action = self.actions.len() as u32;
+        for member in members {
+            self.action(*member, "");
+        }
+        let name = self.text(name);
+        self.types.push(Type {
+            name,
+            size,
+            align: if size.is_multiple_of(8) { 8 } else { 1 },
+            first_action,
+            action_count: members.len() as u32,
+            flags: if members.is_empty() {
+                0
+            } else {
+                TYPE_HAS_POINTERS
+            },
+            ..Type::ZERO
+        });
+        self
+    }
+
+    /// Adds a root: the argument at `position` points to a `target`.
+    pub(crate) fn argument(self, name: &str, position: u16, target: u32) -> Self {
+        self.root(name, ROOT_ARGUMENT, position, None, target)
+    }
+
+    /// Adds a root: the global `symbol` is a `target`.
+    pub(crate) fn global(self, name: &str, symbol: &str, target: u32) -> Self {
+        self.root(name, ROOT_GLOBAL, 0, Some(symbol), target)
+    }
+
+    fn root(
+        mut self,
+        name: &str,
+        source: u8,
+        argument: u16,
+        symbol: Option<&str>,
+        to: u32,
+    ) -> Self {
+        let name = self.text(name);
+        let symbol = symbol.map_or(NONE, |symbol| self.text(symbol));
+        let action = self.action(pointer(0, to), "");
+        self.roots.push(Root {
+            source,
+            argument,
+            name,
+            symbol,
+            action,
+            ..Root::ZERO
+        });
+        self
+    }
+
+    /// The program.
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        let types = table(&mut body, &self.types);
+        let actions = table(&mut body, &self.actions);
+        let roots = table(&mut body, &self.roots);
+        let strings = Table {
+            offset: (Header::SIZE + body.len()) as u32,
+            count: self.strings.len() as u32,
+        };
+        body.extend(&self.strings);
+        let header = Header {
+            magic: MAGIC,
+            version: VERSION,
+            size: (Header::SIZE + body.len()) as u32,
+            target: self.target,
+            types,
+            actions,
+            roots,
+            strings,
+            ..Header::ZERO
+        };
+        let mut program = encoded(&header);
+        program.extend(body);
+        program
+    }
+}
+
+/// Appends records to what follows the header.
+fn table<R: Record>(body: &mut Vec<u8>, records: &[R]) -> Table {
+    let offset = (Header::SIZE + body.len()) as u32;
+    body.extend(records.iter().flat_map(encoded));
+    Table {
+        offset,
+        count: records.len() as u32,
+    }
+}
+
+fn encoded<R: Record>(record: &R) -> Vec<u8> {
+    let mut bytes = vec![0; R::SIZE];
+    // It has room for exactly this.
+    let _ = record.encode(&mut bytes);
+    bytes
+}
