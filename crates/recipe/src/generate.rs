@@ -27,6 +27,23 @@ const HUBS: [&str; 16] = [
     "file_system_type",
 ];
 
+/// Links inside of other structures: where they lead is known only from what
+/// they link.
+const LINKS: [&str; 8] = [
+    "list_head",
+    "hlist_head",
+    "hlist_node",
+    "hlist_bl_node",
+    "llist_node",
+    "llist_head",
+    "rb_node",
+    "callback_head",
+];
+
+/// Parameters that often point to memory of the process, not of the kernel;
+/// BTF tells these apart only where the kernel was built with clang.
+const BUFFERS: [&str; 7] = ["buf", "ubuf", "buffer", "uaddr", "optval", "user", "data"];
+
 /// Why no recipe can be written.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
@@ -83,8 +100,19 @@ pub fn generate(target: &str, btf: &Btf) -> Result<String, GenerateError> {
         };
         let declared = btf.declaration(parameter.of, name);
         match followed(btf, parameter.of) {
+            Some(to) if is_char(btf, to) && BUFFERS.contains(&name) => {
+                let _ = writeln!(
+                    text,
+                    "    // perhaps memory of the process, not followed: {declared}"
+                );
+            }
             Some(to) if position < kflat_abi::program::MAX_ARGUMENTS => {
-                let _ = writeln!(text, "    {root};  // {declared}");
+                let how = if is_text(btf, parameter.of) {
+                    ": string"
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "    {root}{how};  // {declared}");
                 first.extend(btf.composite(to).map(|_| to));
                 roots += 1;
             }
@@ -111,8 +139,20 @@ fn followed(btf: &Btf, of: TypeId) -> Option<TypeId> {
     if btf.has_tag(*tagged, "user") || btf.has_tag(*tagged, "percpu") {
         return None;
     }
-    let known = btf.composite(to).is_some() || is_char(btf, to);
+    let known = match btf.composite(to) {
+        Some(_) => !LINKS.contains(&btf.name(to)),
+        None => is_char(btf, to) || is_text(btf, of),
+    };
     (known && btf.size(to).is_some_and(|size| size > 0)).then_some(to)
+}
+
+/// `const unsigned char *`, as `struct qstr` names files. Without `const` it is
+/// a buffer.
+fn is_text(btf: &Btf, of: TypeId) -> bool {
+    let Kind::Pointer(to) = btf.kind(btf.resolve(of)) else {
+        return false;
+    };
+    matches!(btf.kind(*to), Kind::Const(_)) && btf.name(btf.resolve(*to)) == "unsigned char"
 }
 
 /// Rules for the types the arguments lead to, with what they contain; of those
@@ -139,7 +179,10 @@ fn rules(btf: &Btf, first: Vec<TypeId>, text: &mut String) {
                 Kind::Union(_) => NamedKind::Union,
                 _ => NamedKind::Struct,
             };
-            if HUBS.contains(&btf.name(id)) || btf.find(kind, btf.name(id)) != Some(id) {
+            if HUBS.contains(&btf.name(id))
+                || LINKS.contains(&btf.name(id))
+                || btf.find(kind, btf.name(id)) != Some(id)
+            {
                 continue;
             }
             let mut body = String::new();
@@ -156,9 +199,14 @@ fn rules(btf: &Btf, first: Vec<TypeId>, text: &mut String) {
                     continue;
                 }
                 if let Some(to) = followed(btf, field.of) {
-                    if is_char(btf, to) || !strings_only {
+                    let how = if is_text(btf, field.of) {
+                        ": string"
+                    } else {
+                        ""
+                    };
+                    if is_char(btf, to) || !how.is_empty() || !strings_only {
                         let declared = btf.declaration(field.of, member);
-                        let _ = writeln!(body, "    {member};  // {declared}");
+                        let _ = writeln!(body, "    {member}{how};  // {declared}");
                         next.extend(btf.composite(to).map(|_| to));
                     }
                 } else if btf.composite(field.of).is_some() {

@@ -52,12 +52,20 @@ struct Filling {
     /// Bytes of the view.
     size: u64,
     nesting: usize,
+    /// Structures looked at so far.
+    steps: usize,
 }
 
 impl Filling {
     fn is_free(&self, start: u64, size: u64) -> bool {
         let end = start.saturating_add(size);
         end <= self.size && !self.taken.iter().any(|(s, e)| start < *e && *s < end)
+    }
+
+    /// Whether a count lies in the view, which damaged BTF may not heed.
+    fn contains(&self, count: Operand) -> bool {
+        let end = u64::from(count.value) + u64::from(count.width);
+        count.kind != OPERAND_MEMBER || end <= self.size
     }
 
     fn take(&mut self, start: u64, size: u64) {
@@ -73,9 +81,11 @@ struct Place<'p> {
     depth: usize,
 }
 
-/// How deeply structures embedded in each other are looked at, and how many
-/// actions a view may have: the kernel needs far less, damaged BTF has no end.
+/// How deeply structures embedded in each other are looked at, how many of them
+/// in one view, and how many actions a view may have: the kernel needs far less,
+/// damaged BTF has no end.
 const MOST_DEPTH: usize = 12;
+const MOST_STEPS: usize = 1 << 11;
 const MOST_ACTIONS: usize = 1 << 12;
 
 /// All views of a program.
@@ -214,6 +224,7 @@ impl<'a> Views<'a> {
             taken: Vec::new(),
             size: u64::from(view.size),
             nesting: 0,
+            steps: 0,
         };
         let whole = Place {
             of,
@@ -242,6 +253,10 @@ impl<'a> Views<'a> {
 
     /// What the rule says of a structure's members, and what is done without it.
     fn members(&mut self, place: &Place<'_>, filling: &mut Filling) {
+        filling.steps += 1;
+        if filling.steps > MOST_STEPS {
+            return;
+        }
         let rule = self.rules.get(&place.of).copied().unwrap_or_default();
         let mut own = Vec::new();
         for member in rule {
@@ -438,6 +453,7 @@ impl<'a> Views<'a> {
                 let to = pointee(self.btf, of);
                 if let Some(aim) = self.aim(to, &rule.treatment, name.span, scope)
                     && filling.is_free(at, 8)
+                    && filling.contains(aim.action.count)
                 {
                     filling.take(at, 8);
                     filling.actions.push(aim.at(at as u32, path));

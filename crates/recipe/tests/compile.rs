@@ -9,6 +9,10 @@ use proptest::prelude::*;
 
 /// Types with every shape that a rule speaks of.
 fn types() -> Btf {
+    Btf::parse(&encoded_types()).expect("well-formed")
+}
+
+fn encoded_types() -> Vec<u8> {
     let mut a = Assembler::default();
     let int = a.int("int", 4, true);
     let char_ = a.int("char", 1, true);
@@ -60,7 +64,7 @@ fn types() -> Btf {
             ("title", text),
         ],
     );
-    Btf::parse(&a.finish()).expect("well-formed")
+    a.finish()
 }
 
 fn good(text: &str) -> Compiled {
@@ -444,6 +448,25 @@ proptest! {
         if let Ok(compiled) = compile(&text, "t", &types()) {
             prop_assert!(kflat_engine::verify(&compiled.program).is_ok(), "{text}");
             prop_assert!(Btf::parse(&compiled.types).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_damaged_types_do_harm(changes in prop::collection::vec((24usize..2000, any::<u8>()), 1..8)) {
+        const TEXT: &str = "recipe visit { node; buf: bytes len; }
+            struct node { parent; name; items: array count; head: list of struct item by link;
+                names; inner: container of struct item by link; private: as struct qstr; }
+            struct qstr { name: string max len; } struct item { text; }";
+        let mut bytes = encoded_types();
+        for (at, value) in changes {
+            let at = at % bytes.len();
+            bytes[at] = value;
+        }
+        if let Ok(btf) = Btf::parse(&bytes) {
+            let _ = generate("visit", &btf);
+            if let Ok(compiled) = compile(TEXT, "t", &btf) {
+                prop_assert_eq!(kflat_engine::verify(&compiled.program).err(), None);
+            }
         }
     }
 
