@@ -1,0 +1,158 @@
+//! Memory in whole pages, and the area that a client maps. C: `shim/area.c`,
+//! `<linux/vmalloc.h>`.
+
+use core::ffi::c_void;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+
+use kflat_abi::image::Header;
+use kflat_abi::record::Record;
+
+use crate::alloc::Arc;
+use crate::error::{Error, Result};
+use crate::ffi;
+use crate::sync::{Class, Mutex};
+
+/// Of all kernels that this module runs on, the architecture's smallest page.
+pub(crate) const PAGE_SIZE: u64 = 4096;
+
+const HEADER_WORDS: usize = <Header as Record>::SIZE / 8;
+
+/// Words that the memory of a machine can spare, zeroed; whole pages.
+pub(crate) struct Pages {
+    // INVARIANT: `words` words of vmalloc memory that are ours alone.
+    memory: NonNull<u64>,
+    words: usize,
+}
+
+// SAFETY: The memory is owned, as a `Box<[u64]>` owns its own.
+unsafe impl Send for Pages {}
+// SAFETY: As above; a shared one gives out shared slices only.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// At least `size` bytes. `ENOMEM`, and no process is killed for it.
+    pub(crate) fn new(size: u64) -> Result<Self> {
+        let size = size.checked_next_multiple_of(PAGE_SIZE);
+        let size = size.ok_or(Error::ENOMEM)?;
+        let memory = ffi::kflat_shim_area_alloc(size).cast();
+        let words = usize::try_from(size / 8).map_err(|_| Error::ENOMEM)?;
+        let memory = NonNull::new(memory).ok_or(Error::ENOMEM)?;
+        Ok(Self { memory, words })
+    }
+
+    /// Bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.words as u64 * 8
+    }
+}
+
+impl Deref for Pages {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        // SAFETY: `memory` holds `words` initialised words, and nobody has a
+        // mutable reference while `self` is borrowed.
+        unsafe { core::slice::from_raw_parts(self.memory.as_ptr(), self.words) }
+    }
+}
+
+impl DerefMut for Pages {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        // SAFETY: As in `deref`; `self` is borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.memory.as_ptr(), self.words) }
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: From `kflat_shim_area_alloc`, freed once. Pages that a process
+        // still maps stay until it does not.
+        unsafe { ffi::kflat_shim_area_free(self.memory.as_ptr().cast()) }
+    }
+}
+
+/// Where a session's images are written. Processes map it to read it; nobody
+/// but the holder of the lock writes it.
+pub(crate) struct Area {
+    // INVARIANT: The memory of `pages`, for page faults, which take no lock.
+    memory: NonNull<u64>,
+    size: u64,
+    pages: Mutex<Pages>,
+}
+
+// SAFETY: `memory` is only used for its address.
+unsafe impl Send for Area {}
+// SAFETY: As above.
+unsafe impl Sync for Area {}
+
+impl Area {
+    /// `ENOMEM`.
+    pub(crate) fn new(size: u64) -> Result<Self> {
+        let pages = Pages::new(size)?;
+        Ok(Self {
+            memory: pages.memory,
+            size: pages.size(),
+            pages: Mutex::new(Class::Area, pages)?,
+        })
+    }
+
+    /// Bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Clears the header of an earlier image. Sleeps.
+    pub(crate) fn begin(&self) {
+        self.write(|words| {
+            for word in words.iter_mut().take(HEADER_WORDS) {
+                *word = 0;
+            }
+        });
+    }
+
+    /// Lets `f` write the words. Sleeps.
+    pub(crate) fn write<R>(&self, f: impl FnOnce(&mut [u64]) -> R) -> R {
+        f(&mut self.pages.lock())
+    }
+}
+
+/// Makes a mapping that is being set up one of `area`.
+///
+/// # Safety
+/// `vma` is that of an mmap call that is going on, and may not be written.
+pub(crate) unsafe fn map(area: &Arc<Area>, vma: NonNull<ffi::Vma>) -> Result {
+    let raw = area.clone().into_raw();
+    // SAFETY: The caller's word for `vma`; `raw` is a count that it takes over.
+    let mapped = Error::check(unsafe { ffi::kflat_shim_area_map(vma.as_ptr(), raw) });
+    if mapped.is_err() {
+        // SAFETY: From `into_raw` above, and nobody took it over.
+        drop(unsafe { Arc::<Area>::from_raw(raw) });
+    }
+    mapped
+}
+
+/// The last mapping of the area went away.
+///
+/// # Safety
+/// Called by `shim/area.c` once for each count that it took over.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kflat_area_release(area: *mut c_void) {
+    // SAFETY: A count that `kflat_shim_area_map` took over in `map`.
+    drop(unsafe { Arc::<Area>::from_raw(area) });
+}
+
+/// The memory of page number `page`; NULL: past the area's end.
+///
+/// # Safety
+/// Called by `shim/area.c` with a count that it has taken over.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kflat_area_page(area: *mut c_void, page: u64) -> *mut c_void {
+    // SAFETY: The mapping's count keeps it alive during the fault.
+    let area = unsafe { Arc::<Area>::borrow_raw(area) };
+    let offset = page.checked_mul(PAGE_SIZE).filter(|at| *at < area.size);
+    match offset {
+        Some(offset) => area.memory.as_ptr().wrapping_byte_add(offset as usize).cast(),
+        None => core::ptr::null_mut(),
+    }
+}

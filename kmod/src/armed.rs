@@ -1,0 +1,91 @@
+//! A capture that waits for its probe: whom it is for, and in which context it
+//! copies.
+
+use kflat_abi::extension::{MODE_SKIP_BODY, MODE_STOP_MACHINE, REASON_ATOMIC_CONTEXT};
+
+use crate::alloc::Arc;
+use crate::capture::{Capture, Entered};
+use crate::claims::Claim;
+use crate::deferral::Deferral;
+use crate::error::Result;
+use crate::probe::{Decision, Handler, Registers};
+use crate::stop_machine;
+
+/// What the probe's handler knows.
+pub(crate) struct Armed {
+    /// Flushed when this is dropped: before the capture.
+    deferral: Deferral,
+    capture: Arc<Capture>,
+    /// `None`: any process.
+    claim: Option<Claim>,
+}
+
+impl Armed {
+    /// `ENOMEM`.
+    pub(crate) fn new(capture: Arc<Capture>, claim: Option<Claim>) -> Result<Self> {
+        Ok(Self {
+            deferral: Deferral::new(capture.clone())?,
+            capture,
+            claim,
+        })
+    }
+
+    fn after_copy(&self) -> Decision {
+        if self.capture.options.is(MODE_SKIP_BODY) {
+            Decision::SkipBody
+        } else {
+            Decision::RunOn
+        }
+    }
+
+    fn halted(&self, entered: &mut Entered<'_>) -> Result {
+        let pause = stop_machine::run(&mut || entered.copy())?;
+        entered.paused(pause);
+        Ok(())
+    }
+}
+
+impl Handler for Armed {
+    fn hit(&self, registers: &Registers<'_>) -> Decision {
+        if self.claim.as_ref().is_some_and(|claim| !claim.is_current()) {
+            self.capture.miss();
+            return Decision::RunOn;
+        }
+        let entered = self.capture.enter(|hit, arguments| {
+            hit.register_count = registers.copy(&mut hit.registers);
+            hit.probe = registers.probe_address();
+            for (position, argument) in (0..).zip(arguments) {
+                *argument = registers.argument(position).unwrap_or(0);
+            }
+        });
+        let Some(mut entered) = entered else {
+            return Decision::RunOn;
+        };
+        if self.capture.options.is(MODE_STOP_MACHINE) {
+            entered.leave();
+            return Decision::ViaTrampoline;
+        }
+        entered.copy();
+        entered.finish();
+        self.deferral.queue();
+        self.after_copy()
+    }
+
+    fn outside(&self, atomic: bool) -> Decision {
+        let Some(mut entered) = self.capture.resume() else {
+            return Decision::RunOn;
+        };
+        let halted = !atomic && self.halted(&mut entered).is_ok();
+        if halted {
+            entered.finish();
+        } else {
+            entered.prevent(REASON_ATOMIC_CONTEXT);
+        }
+        self.deferral.queue();
+        if halted {
+            self.after_copy()
+        } else {
+            Decision::RunOn
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How a capture ended, as clients are told.
+
+use kflat_abi::control::CaptureStatus;
+use kflat_abi::extension as abi;
+use kflat_engine::Report;
+
+use crate::error::Error;
+
+/// How a capture ended.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    /// Nanoseconds from the hit to the end of the copying.
+    pub(crate) capture_ns: u64,
+    /// Nanoseconds of writing the image.
+    pub(crate) write_ns: u64,
+    /// Nanoseconds for which the other CPUs were halted.
+    pub(crate) pause_ns: u64,
+}
+
+impl Outcome {
+    /// 0, or the positive errno that says how the capture ended.
+    pub(crate) fn error(&self) -> u32 {
+        self.errno().map_or(0, Error::number)
+    }
+
+    /// The same; `None`: the image holds all that the recipe asked for.
+    pub(crate) fn errno(&self) -> Option<Error> {
+        errno(self.report.reason)
+    }
+
+    /// Fills in what a client asks for.
+    pub(crate) fn fill(&self, status: &mut CaptureStatus) {
+        let report = &self.report;
+        status.error = self.error();
+        status.reason = report.reason;
+        status.diagnostics = report.diagnostics;
+        status.image_size = report.image_size;
+        status.total_size = report.total_size;
+        status.needed_size = report.needed_size;
+        status.objects = report.objects;
+        status.fragments = report.fragments;
+        status.capture_ns = self.capture_ns;
+        status.write_ns = self.write_ns;
+        status.pause_ns = self.pause_ns;
+    }
+}
+
+fn errno(reason: u32) -> Option<Error> {
+    match reason {
+        0 => None,
+        abi::REASON_LIMIT_BYTES
+        | abi::REASON_LIMIT_OBJECTS
+        | abi::REASON_LIMIT_DEPTH
+        | abi::REASON_LIMIT_ELEMENTS
+        | abi::REASON_STRING_CUT
+        | abi::REASON_NO_MEMORY
+        | abi::REASON_AREA_TOO_SMALL => Some(Error::ENOMEM),
+        abi::REASON_LIMIT_TIME => Some(Error::EAGAIN),
+        abi::REASON_NO_GLOBAL | abi::REASON_NO_SYMBOL => Some(Error::ENOENT),
+        abi::REASON_ATOMIC_CONTEXT => Some(Error::EDEADLK),
+        _ => Some(Error::EFAULT),
+    }
+}
+
+/// The reason in words, for the logs.
+pub(crate) fn text(reason: u32) -> &'static str {
+    match reason {
+        0 => "complete",
+        abi::REASON_UNREADABLE => "not readable: not mapped, or not RAM",
+        abi::REASON_LIMIT_BYTES => "the recipe's limit of bytes was reached",
+        abi::REASON_LIMIT_OBJECTS => "the recipe's limit of objects was reached",
+        abi::REASON_LIMIT_DEPTH => "the recipe's limit of depth was reached",
+        abi::REASON_LIMIT_ELEMENTS => "more elements than the recipe's limit",
+        abi::REASON_LIMIT_TIME => "the recipe's time limit was reached",
+        abi::REASON_STRING_CUT => "a string had no end within its limit",
+        abi::REASON_NO_MEMORY => "the working memory is full: map a larger area",
+        abi::REASON_AREA_TOO_SMALL => "the area is too small for the image",
+        abi::REASON_NO_SYMBOL => "a function pointer has no symbol",
+        abi::REASON_NO_GLOBAL => "the kernel has no such global",
+        abi::REASON_LIST_DAMAGED => "a list does not lead back to its head",
+        abi::REASON_ATOMIC_CONTEXT => {
+            "the function was called in atomic context, where use_stop_machine is impossible"
+        }
+        abi::REASON_OVERFLOW => "an address or size overflows",
+        abi::REASON_UNALIGNED => "a pointer lies at an odd address and was not followed",
+        _ => "not captured",
+    }
+}
