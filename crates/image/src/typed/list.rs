@@ -105,7 +105,9 @@ impl<'i> Typed<'i> {
         None
     }
 
-    fn is_link(&self, of: TypeId) -> bool {
+    /// Whether a type is `struct list_head`.
+    #[must_use]
+    pub fn is_link(&self, of: TypeId) -> bool {
         self.btf.name(self.btf.resolve(of)) == "list_head"
     }
 }

@@ -15,6 +15,7 @@ mod pointer;
 mod value;
 
 pub use list::Elements;
+pub(crate) use path::root_name;
 pub use path::{Path, PathError, Step};
 pub use pointer::{Aim, Pointer};
 pub use value::{Bits, Member, Shape, Value, View};

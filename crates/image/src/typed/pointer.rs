@@ -1,6 +1,6 @@
 //! Where pointers lead.
 
-use kflat_abi::program::{Action, NONE, OP_FUNCTION, OP_STRING};
+use kflat_abi::program::{Action, OP_POINTER, OP_STRING};
 use kflat_btf::{Kind, TypeId};
 
 use super::{Typed, Value, View};
@@ -36,6 +36,8 @@ pub struct Aim {
     pub delta: i64,
     /// Whether it is a NUL-terminated string.
     pub is_string: bool,
+    /// Whether the recipe says so, and not only what is found there.
+    pub is_followed: bool,
 }
 
 impl<'i> Typed<'i> {
@@ -51,7 +53,7 @@ impl<'i> Typed<'i> {
             };
         };
         let aim = match self.action(value) {
-            Some(action) if action.op != OP_FUNCTION && action.target != NONE => {
+            Some(action) if matches!(action.op, OP_POINTER | OP_STRING) => {
                 self.aim(target, &action)
             }
             _ => None,
@@ -90,6 +92,7 @@ impl<'i> Typed<'i> {
             count,
             delta: target.wrapping_sub(value.offset) as i64,
             is_string: false,
+            is_followed: true,
         })
     }
 
@@ -97,7 +100,11 @@ impl<'i> Typed<'i> {
     /// bytes of the pointer's own type.
     fn guess(&self, target: u64, to: TypeId) -> Option<Aim> {
         if let Some(index) = self.objects.around(target) {
-            return self.aim_at(index, target);
+            let aim = self.aim_at(index, target)?;
+            return Some(Aim {
+                is_followed: false,
+                ..aim
+            });
         }
         let (_, fragment) = self.image.fragment(target)?;
         let end = fragment.offset + fragment.size;
@@ -113,6 +120,7 @@ impl<'i> Typed<'i> {
             count: 1,
             delta: 0,
             is_string: self.is_char(to),
+            is_followed: false,
         })
     }
 
