@@ -121,6 +121,26 @@ impl Image {
             })
     }
 
+    /// Root `index`.
+    #[must_use]
+    pub fn root_at(&self, index: usize) -> Option<Root<'_>> {
+        let offset = word(
+            self.section(&self.sections.roots),
+            (index as u64).checked_mul(8)?,
+        )?;
+        let named = self
+            .sections
+            .named
+            .iter()
+            .find(|named| named.index == index);
+        Some(Root {
+            index,
+            name: named.and_then(|named| self.text(named.name.start, named.name.end)),
+            offset: Some(offset).filter(|offset| *offset != NO_ROOT),
+            size: named.map_or(0, |named| named.size),
+        })
+    }
+
     /// The root of that name.
     #[must_use]
     pub fn root(&self, name: &str) -> Option<Root<'_>> {
@@ -191,6 +211,19 @@ impl Image {
         let index = self.position(self.section(&self.sections.functions), offset)?;
         let (start, end) = *self.names.get(index)?;
         self.text(start, end)
+    }
+
+    /// Whether a pointer or function pointer begins in a range.
+    #[must_use]
+    pub fn has_words(&self, offset: u64, size: u64) -> bool {
+        [&self.sections.pointers, &self.sections.functions]
+            .into_iter()
+            .any(|section| {
+                let words = self.section(section).as_chunks::<8>().0;
+                let after = words.partition_point(|word| u64::from_le_bytes(*word) < offset);
+                let next = words.get(after).map(|word| u64::from_le_bytes(*word));
+                next.is_some_and(|next| next - offset < size)
+            })
     }
 
     /// What the module and user space added to the image.

@@ -19,6 +19,7 @@ mod image;
 mod save;
 mod sections;
 pub mod show;
+pub mod typed;
 
 pub use error::{ImageError, Section};
 pub use extension::Extension;

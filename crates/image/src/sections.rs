@@ -92,7 +92,7 @@ impl Sections {
                 .and_then(|bytes| end.checked_add(bytes))
                 .filter(|end| usize::try_from(*end).is_ok())
                 .ok_or(ImageError::Count { section, count })?;
-            Ok(start as usize..end as usize)
+            Ok::<_, ImageError>(start as usize..end as usize)
         };
         let roots = next(Section::Roots, header.root_addr_count, 8)?;
         let named = next(Section::NamedRoots, header.root_addr_extended_size, 1)?;
