@@ -20,7 +20,9 @@ pub(crate) fn gather(
     let text = |value: &std::ffi::CStr| Some(value.to_string_lossy().into_owned());
     let vmcoreinfo = vmcoreinfo().unwrap_or_default();
     let info = |key: &str| {
-        let value = vmcoreinfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let value = vmcoreinfo
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         value.map(str::to_owned)
     };
     let levels = device.versions().page_table_levels;
@@ -30,14 +32,19 @@ pub(crate) fn gather(
         ("architecture", text(system.machine())),
         ("build_id", info("BUILD-ID").or_else(build_id)),
         // As the kernel's own crash dumps have it.
-        ("kernel_offset", info("KERNELOFFSET").map(|digits| format!("0x{digits}"))),
+        (
+            "kernel_offset",
+            info("KERNELOFFSET").map(|digits| format!("0x{digits}")),
+        ),
         ("page_table_levels", Some(levels.to_string())),
         ("host", text(system.nodename())),
         ("recipe", Some(recipe.target.clone())),
         ("command", arguments.command_line()),
         ("kflat", Some(env!("CARGO_PKG_VERSION").to_owned())),
     ];
-    let known = facts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let known = facts
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Ok(known.collect())
 }
 
@@ -56,7 +63,10 @@ fn vmcoreinfo() -> Option<String> {
     let mut read = |offset: u64, size: u64| {
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(offset)).ok()?;
-        (&mut file).take(size.min(MOST)).read_to_end(&mut bytes).ok()?;
+        (&mut file)
+            .take(size.min(MOST))
+            .read_to_end(&mut bytes)
+            .ok()?;
         Some(bytes)
     };
     let header = read(0, 64)?;
@@ -75,7 +85,8 @@ const PT_NOTE: u64 = 4;
 /// Offset and size of the notes, by an ELF file's program headers.
 fn notes(headers: &[u8]) -> Option<(u64, u64)> {
     let mut headers = headers.chunks_exact(PROGRAM_HEADER);
-    let header = headers.find(|header| word(header, 0).map(|w| w & 0xffff_ffff) == Some(PT_NOTE))?;
+    let header =
+        headers.find(|header| word(header, 0).map(|w| w & 0xffff_ffff) == Some(PT_NOTE))?;
     Some((word(header, 8)?, word(header, 32)?))
 }
 

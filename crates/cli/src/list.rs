@@ -18,7 +18,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let device = Device::open()?;
     let names = device.list_recipes()?;
     if names.is_empty() {
-        anstream::eprintln!("No recipe is loaded; `kflat load` loads one, `kflat capture` its own.");
+        anstream::eprintln!(
+            "No recipe is loaded; `kflat load` loads one, `kflat capture` its own."
+        );
     }
     let mut out = io::stdout().lock();
     for name in names {

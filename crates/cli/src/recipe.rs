@@ -63,7 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             types,
         } => {
             let recipe = recipe_source::read(file, types)?;
-            let output = output.clone().unwrap_or_else(|| file.with_extension("kprog"));
+            let output = output
+                .clone()
+                .unwrap_or_else(|| file.with_extension("kprog"));
             fs::write(&output, recipe.file())
                 .with_context(|| format!("can't write {}", output.display()))?;
             anstream::eprintln!("compiled {}: {}", output.display(), recipe.summary());

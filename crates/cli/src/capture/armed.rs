@@ -26,7 +26,8 @@ impl<'d> Loaded<'d> {
             }),
             // Another capture of the same is going on, perhaps.
             Err(Error::AlreadyLoaded { name })
-                if (device.describe(&name)).is_ok_and(|stored| stored.program == recipe.program) =>
+                if (device.describe(&name))
+                    .is_ok_and(|stored| stored.program == recipe.program) =>
             {
                 Ok(stays)
             }
@@ -50,7 +51,11 @@ pub(super) struct Armed<'s> {
 }
 
 impl<'s> Armed<'s> {
-    pub(super) fn enable(session: &'s Session, name: &str, options: &EnableOptions) -> Result<Self> {
+    pub(super) fn enable(
+        session: &'s Session,
+        name: &str,
+        options: &EnableOptions,
+    ) -> Result<Self> {
         session.enable(name, options)?;
         Ok(Self {
             session: Some(session),

@@ -87,7 +87,11 @@ Examples:
 impl Arguments {
     /// The command as it was given.
     pub(crate) fn command_line(&self) -> Option<String> {
-        let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
+        let words: Vec<_> = self
+            .command
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect();
         (!words.is_empty()).then(|| words.join(" "))
     }
 }
@@ -171,9 +175,7 @@ fn not_called(
         Event::TimedOut => {
             target.terminate();
             let seconds = arguments.timeout.unwrap_or_default().as_secs_f64();
-            NoCapture::NotCalled(format!(
-                "{name} did not call {function} within {seconds} s"
-            ))
+            NoCapture::NotCalled(format!("{name} did not call {function} within {seconds} s"))
         }
         Event::Captured | Event::TargetEnded => NoCapture::NotCalled(format!(
             "{name} ended without calling {function}{}",

@@ -123,7 +123,10 @@ impl Target {
     /// Waits for the command's end; a signal to this process is one to it.
     pub(super) fn wait(&mut self, signals: &Signals) -> Result<()> {
         loop {
-            let Self::Command { child, end, status, .. } = self else {
+            let Self::Command {
+                child, end, status, ..
+            } = self
+            else {
                 return Ok(());
             };
             if signals.wait_for(end.as_fd())? {

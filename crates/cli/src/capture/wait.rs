@@ -90,7 +90,10 @@ pub(super) fn wait(
     })?;
     // What was captured counts more than what happened after it.
     let events = [Event::Captured, Event::Interrupted, Event::TargetEnded];
-    let happened = fds.iter().zip(events).find(|(fd, _)| !fd.revents().is_empty());
+    let happened = fds
+        .iter()
+        .zip(events)
+        .find(|(fd, _)| !fd.revents().is_empty());
     Ok(happened.map_or(Event::TimedOut, |(_, event)| event))
 }
 
