@@ -6,6 +6,8 @@ use anyhow::Result;
 use kflat_abi::program::{NONE, Program};
 use kflat_device::Device;
 
+use crate::size;
+
 /// List the loaded recipes
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -50,5 +52,7 @@ fn summary(program: &[u8]) -> String {
         })
         .collect();
     let roots = names.join(", ");
-    format!("roots: {roots}; {types} types, {actions} members to follow")
+    let types = size::counted(types.into(), "type");
+    let actions = size::counted(actions.into(), "member");
+    format!("from {roots}: {types}, {actions} to follow")
 }

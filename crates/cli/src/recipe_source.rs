@@ -12,6 +12,7 @@ use kflat_image::container::{Builder, Container};
 use kflat_recipe::{compile, generate, module_of};
 
 use crate::failure;
+use crate::size;
 use crate::type_source::TypeSource;
 
 /// A recipe, compiled.
@@ -125,6 +126,8 @@ impl Recipe {
     pub(crate) fn summary(&self) -> String {
         let counts = Program::find(&self.program).map(|program| program.counts());
         let (types, actions, roots) = counts.unwrap_or_default();
-        format!("{roots} roots, {types} types, {actions} members to follow")
+        let [roots, types, actions] = [(roots, "root"), (types, "type"), (actions, "member")]
+            .map(|(count, what)| size::counted(count.into(), what));
+        format!("{roots}, {types}, {actions} to follow")
     }
 }

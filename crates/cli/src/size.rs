@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Sizes and counts as people write them.
 
 /// Bytes: a number, perhaps with `K`, `M` or `G` behind it.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
@@ -36,6 +36,14 @@ pub(crate) fn shown(bytes: u64) -> String {
         unit = units.next();
     }
     format!("{size:.1} {}", unit.unwrap_or(&""))
+}
+
+/// So many of something: `1 root`, `2 roots`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
 }
 
 #[cfg(test)]

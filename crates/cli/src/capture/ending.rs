@@ -45,10 +45,10 @@ impl Ending<'_> {
     fn summary(&self, caller: &str, place: &str) -> String {
         let status = &self.status;
         format!(
-            "captured {}{caller}: {} objects in {} fragments, {} in {:?}: {place}",
+            "captured {}{caller}: {} in {}, {}, within {:.2?}: {place}",
             self.recipe.target,
-            status.objects,
-            status.fragments,
+            size::counted(status.objects, "object"),
+            size::counted(status.fragments, "fragment"),
             size::shown(status.image_size),
             status.copying,
         )

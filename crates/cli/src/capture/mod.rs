@@ -28,7 +28,8 @@ use wait::{Event, Signals};
 ///
 /// With a COMMAND, it is started, and its process is the one whose call counts:
 /// the recipe is armed before the command's program is executed. Processes that
-/// it starts in turn do not count. With --pid, the calls of a running process or
+/// it starts in turn do not count, and the first call does: a program that is
+/// linked dynamically reads its libraries before anything else. With --pid, the calls of a running process or
 /// thread count; with neither, those of any process.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_STATUS)]
@@ -79,7 +80,7 @@ Exit status:
   130  interrupted before the function was called
 
 Examples:
-  kflat capture vfs_read -- cat /etc/hostname
+  kflat capture vfs_read -- busybox head -n1 /etc/hostname
   kflat capture recipes/current_task.kflat -- sh -c 'kill -0 $$'
   kflat capture recipes/modules.kflat --now -o modules.img
   kflat capture tcp_sendmsg --pid 1234 --timeout 60";
@@ -189,8 +190,9 @@ impl NoCapture {
     fn context_missed(self, missed: u64) -> Self {
         match self {
             Self::NotCalled(why) if missed > 0 => Self::NotCalled(format!(
-                "{why}; other processes called it {missed} times: without --pid and COMMAND \
-                 the first of them is captured"
+                "{why}; others called it {}, and without --pid and COMMAND the first of them \
+                 is captured",
+                size::counted(missed, "time")
             )),
             other => other,
         }
