@@ -114,6 +114,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let signals = Signals::watch()?;
     let loaded = Loaded::load(session.device(), &recipe)?;
     let mut target = Target::prepare(arguments.pid, &arguments.command)?;
+    let waits_for_others = arguments.command.is_empty() && !arguments.now;
+    let waiting = || {
+        let (name, function) = (target.name(), &recipe.target);
+        anstream::eprintln!("waiting for {name} to call {function} (Ctrl-C ends it)");
+    };
+    // Saying so is a call of some functions, which counts if any process's does.
+    if waits_for_others && target.pid().is_none() {
+        waiting();
+    }
     let armed = Armed::enable(
         &session,
         &recipe.target,
@@ -125,18 +134,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             run_now: arguments.now,
         },
     )?;
+    if waits_for_others && target.pid().is_some() {
+        waiting();
+    }
     target.release()?;
-    let event = if arguments.now {
-        Event::Captured
-    } else {
-        if arguments.command.is_empty() {
-            anstream::eprintln!(
-                "waiting for {} to call {} (Ctrl-C ends it)",
-                target.name(),
-                recipe.target
-            );
-        }
-        wait::wait(&session, &target, &signals, arguments.timeout)?
+    let event = match arguments.now {
+        true => Event::Captured,
+        false => wait::wait(&session, &target, &signals, arguments.timeout)?,
     };
     let (report, status) = armed.finish()?;
     drop(loaded);

@@ -5,11 +5,13 @@
 //! becomes the command. So no call of the command's is missed, and none of the
 //! preparations is taken for one.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
 use anyhow::{Context, Result, bail};
@@ -58,7 +60,7 @@ impl Target {
                 end: end_of(pid)?,
             }),
             (None, None) => Ok(Self::Any),
-            (None, Some(program)) => start(program.display().to_string(), command),
+            (None, Some(program)) => start(program, command),
         }
     }
 
@@ -156,7 +158,20 @@ impl Drop for Target {
     }
 }
 
-fn start(name: String, command: &[OsString]) -> Result<Target> {
+/// Whether the shell would find the program: told before anything is armed.
+fn is_there(program: &OsStr) -> bool {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return Path::new(program).is_file();
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+fn start(program: &OsStr, command: &[OsString]) -> Result<Target> {
+    let name = program.display().to_string();
+    if !is_there(program) {
+        bail!("there is no command `{name}`");
+    }
     let child = Command::new("/proc/self/exe")
         .arg(BECOME)
         .arg("--")
