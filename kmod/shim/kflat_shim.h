@@ -66,7 +66,6 @@ struct kflat_deferral;
 struct kflat_deferral *kflat_shim_deferral_new(void *context);
 void kflat_shim_deferral_free(struct kflat_deferral *deferral);
 void kflat_shim_deferral_queue(struct kflat_deferral *deferral);
-void kflat_shim_deferral_flush(struct kflat_deferral *deferral);
 /* Rust: in a worker. */
 void kflat_deferral_run(void *context);
 struct kflat_waiters;

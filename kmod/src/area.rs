@@ -152,7 +152,11 @@ unsafe extern "C" fn kflat_area_page(area: *mut c_void, page: u64) -> *mut c_voi
     let area = unsafe { Arc::<Area>::borrow_raw(area) };
     let offset = page.checked_mul(PAGE_SIZE).filter(|at| *at < area.size);
     match offset {
-        Some(offset) => area.memory.as_ptr().wrapping_byte_add(offset as usize).cast(),
+        Some(offset) => area
+            .memory
+            .as_ptr()
+            .wrapping_byte_add(offset as usize)
+            .cast(),
         None => core::ptr::null_mut(),
     }
 }

@@ -330,7 +330,9 @@ fn resolve_globals(verified: &Verified<'_>) -> Result<Buffer<u64>> {
     let (_, _, roots) = program.counts();
     let mut globals = Buffer::new(roots as usize)?;
     for (index, global) in (0..roots).zip(globals.iter_mut()) {
-        let root = program.root_at(index).filter(|root| root.source == ROOT_GLOBAL);
+        let root = program
+            .root_at(index)
+            .filter(|root| root.source == ROOT_GLOBAL);
         let symbol = root.and_then(|root| program.string_at(root.symbol));
         *global = symbol.and_then(KernelSymbols::resolve).unwrap_or(0);
     }

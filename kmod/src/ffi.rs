@@ -73,7 +73,6 @@ unsafe extern "C" {
     pub(crate) safe fn kflat_shim_deferral_new(context: *mut c_void) -> *mut Deferral;
     pub(crate) fn kflat_shim_deferral_free(deferral: *mut Deferral);
     pub(crate) fn kflat_shim_deferral_queue(deferral: *mut Deferral);
-    pub(crate) fn kflat_shim_deferral_flush(deferral: *mut Deferral);
     pub(crate) safe fn kflat_shim_waiters_new() -> *mut Waiters;
     pub(crate) fn kflat_shim_waiters_free(waiters: *mut Waiters);
     pub(crate) fn kflat_shim_waiters_wake(waiters: *mut Waiters);

@@ -57,10 +57,13 @@ impl Trace for LogTrace<'_> {
 /// The line about a capture's end.
 pub(crate) fn summary(line: &mut Line, name: &str, outcome: &Outcome) {
     let report = &outcome.report;
-    line.text(name).text(": ").text(outcome::text(report.reason));
+    line.text(name)
+        .text(": ")
+        .text(outcome::text(report.reason));
     line.text("; ").decimal(report.objects).text(" objects, ");
     line.decimal(report.fragments).text(" fragments, ");
     line.decimal(report.total_size).text(" bytes written, ");
     line.decimal(report.needed_size).text(" needed, ");
-    line.decimal(u64::from(report.diagnostics)).text(" things not captured");
+    line.decimal(u64::from(report.diagnostics))
+        .text(" things not captured");
 }
