@@ -51,11 +51,24 @@ struct Data {
     arguments: [u64; MAX_ARGUMENTS],
     /// Address of the task's `task_struct`.
     current: u64,
+    /// Room for a line of the debug log: it would be much of the stack.
+    line: Line,
     /// When the hit was.
     started_ns: u64,
     /// One of `REASON_*`: why there was no copying; 0: there was.
     prevented: u32,
     outcome: Outcome,
+}
+
+impl Data {
+    fn parts(&mut self) -> (Inputs<'_>, &mut [u64], &mut KernelMemory, &mut Line) {
+        let inputs = Inputs {
+            arguments: &self.arguments,
+            current: self.current,
+            globals: &self.globals,
+        };
+        (inputs, &mut self.work, &mut self.memory, &mut self.line)
+    }
 }
 
 /// What is asked of a capture, beside its recipe.
@@ -107,6 +120,7 @@ impl Capture {
             },
             arguments: [0; MAX_ARGUMENTS],
             current: 0,
+            line: Line::new(),
             started_ns: 0,
             prevented: 0,
             outcome: Outcome::default(),
@@ -267,28 +281,13 @@ impl Entered<'_> {
     /// which `check_object.py` checks.
     #[inline(never)]
     pub(crate) fn copy(&mut self) {
-        let Some(verified) = self.capture.recipe.verified() else {
-            return;
-        };
+        let recipe = &self.capture.recipe;
         let data = &mut *self.data;
-        let inputs = Inputs {
-            arguments: &data.arguments,
-            current: data.current,
-            globals: &data.globals,
+        let done = match self.capture.options.owner {
+            None => copy_quietly(recipe, data),
+            Some(owner) => copy_and_log(recipe, data, owner),
         };
-        let (work, memory) = (&mut *data.work, &mut data.memory);
-        let outcome = match self.capture.options.owner {
-            None => kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet),
-            Some(owner) => {
-                let mut trace = LogTrace {
-                    log: &module().log,
-                    owner,
-                    program: verified.program(),
-                };
-                kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut trace)
-            }
-        };
-        if outcome.is_none() {
+        if done.is_none() {
             data.prevented = abi::REASON_NO_MEMORY;
         }
         data.hit.capture_ns = Monotonic.now_ns().saturating_sub(data.started_ns);
@@ -314,6 +313,29 @@ impl Entered<'_> {
     pub(crate) fn finish(self) {
         self.data.pass(COPIED);
     }
+}
+
+// Not inlined: two engines in one function would take the stack of both.
+#[inline(never)]
+fn copy_quietly(recipe: &EnabledRecipe, data: &mut Data) -> Option<()> {
+    let verified = recipe.verified()?;
+    let (inputs, work, memory, _) = data.parts();
+    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet)?;
+    Some(())
+}
+
+#[inline(never)]
+fn copy_and_log(recipe: &EnabledRecipe, data: &mut Data, owner: Owner) -> Option<()> {
+    let verified = recipe.verified()?;
+    let (inputs, work, memory, line) = data.parts();
+    let mut trace = LogTrace {
+        log: &module().log,
+        owner,
+        program: verified.program(),
+        line,
+    };
+    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut trace)?;
+    Some(())
 }
 
 /// Bytes of working memory: what leads to an image of `area` bytes takes about

@@ -12,12 +12,15 @@ pub(crate) struct LogTrace<'a> {
     pub(crate) log: &'a DebugLog,
     pub(crate) owner: Owner,
     pub(crate) program: &'a Program<'a>,
+    /// Where lines are put together.
+    pub(crate) line: &'a mut Line,
 }
 
 impl Trace for LogTrace<'_> {
     #[inline(never)]
     fn event(&mut self, event: Event) {
-        let mut line = Line::new();
+        let line = &mut *self.line;
+        line.clear();
         match event {
             Event::Root { index, word } => {
                 let root = self.program.root_at(index);
