@@ -13,7 +13,7 @@ use kflat_abi::record::Record;
 use kflat_engine::{Clock, Inputs, Quiet, Report, Verified, required_words};
 
 use crate::alloc::{Arc, Buffer};
-use crate::area::{Area, Pages};
+use crate::area::{Area, Pages, WorkPages};
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
 use crate::error::{Error, Result};
@@ -43,7 +43,7 @@ const DISARMED: u32 = 4;
 /// What the capture works with; all of it is there before the hit.
 struct Data {
     /// The engine's working memory.
-    work: Pages,
+    work: WorkPages,
     memory: KernelMemory,
     /// Addresses of the global roots, by root index.
     globals: Buffer<u64>,
@@ -110,7 +110,7 @@ impl Capture {
     ) -> Result<Arc<Self>> {
         let verified = recipe.verified().ok_or(Error::EINVAL)?;
         let data = Data {
-            work: Pages::new(work_size(&verified, area.size()))?,
+            work: WorkPages::new(area.clone(), work_size(&verified, area.size()))?,
             memory: KernelMemory::new(),
             globals: resolve_globals(&verified)?,
             hit: Hit {
@@ -229,7 +229,7 @@ impl Capture {
         if !self.options.discard {
             return self.area.write(write);
         }
-        match Pages::new(self.area.size()) {
+        match Pages::scratch(self.area.size()) {
             Ok(mut scratch) => write(&mut scratch),
             Err(_) => failed(abi::REASON_NO_MEMORY),
         }
