@@ -27,10 +27,15 @@ FORBIDDEN = re.compile(
     r"[0-9]+5alloc5alloc|kflat_shim_panic"
 )
 
-FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+SECTION = re.compile(r"^Disassembly of section (.+):$")
+FUNCTION = re.compile(r"^([0-9a-f]+) <(.+)>:$")
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t(\S+)\s*(.*)$")
-RELOCATION = re.compile(r"^\s*[0-9a-f]+: (R_\S+)\s+(\S+)$")
+RELOCATION = re.compile(r"^\s*[0-9a-f]+: (R_\S+)\s+(\S+?)([-+]0x[0-9a-f]+)?$")
 TARGET = re.compile(r"<([^+>]+)(?:\+0x[0-9a-f]+)?>")
+CALLS = ("R_X86_64_PLT32", "R_X86_64_PC32", "R_X86_64_32S")
+# A call by pointer; one through the kernel's own table (pv_ops) is the kernel's.
+UNKNOWN = "?"
+INDIRECT = re.compile(r"^(\?|__x86_indirect_thunk_.*)$")
 RESERVE = re.compile(r"^\$0x([0-9a-f]+),%rsp")
 
 
@@ -61,24 +66,28 @@ class Function:
 
 def disassemble(path):
     """All functions of an object by name."""
-    functions, function = {}, None
-    name, pending, pushed = "", None, 0
+    functions, function, starts = {}, None, {}
+    section, name, pending, pushed = "", "", False, 0
     for line in run(OBJDUMP, "-dr", "--no-show-raw-insn", path).splitlines():
-        if match := FUNCTION.match(line):
-            name, pushed, pending = match[1], 0, None
+        if match := SECTION.match(line):
+            section, function = match[1], None
+        elif match := FUNCTION.match(line):
+            name, pushed, pending = match[2], 0, False
             function = functions.setdefault(name, Function())
+            starts.setdefault(section, []).append((int(match[1], 16), name))
         elif function is None:
             continue
         elif match := RELOCATION.match(line):
-            # The relocation says where a call leads to; its addend is no part of it.
-            if pending and match[1] in ("R_X86_64_PLT32", "R_X86_64_PC32"):
-                target = re.sub(r"[-+]0x[0-9a-f]+$", "", match[2])
-                function.calls.discard(pending)
-                function.calls.add(target)
-            pending = None
+            if pending and match[1] in CALLS:
+                # Relative to the end of its own four bytes.
+                offset = int(match[3] or "0", 16) + 4
+                function.calls.add((match[2], offset))
+            pending = False
         elif match := INSTRUCTION.match(line):
+            if pending:
+                function.calls.add((pending, 0))
             operation, operands = match[1], match[2]
-            pending = None
+            pending = False
             if operation.startswith("push"):
                 pushed += 8
                 function.frame = max(function.frame, pushed)
@@ -90,12 +99,29 @@ def disassemble(path):
                 function.frame = max(function.frame, pushed)
             elif operation.startswith("call") or operation.startswith("j"):
                 if operands.startswith("*"):
-                    function.indirect = True
+                    pending = UNKNOWN
                 elif target := TARGET.search(operands):
-                    if operation.startswith("call") or target[1] != name:
-                        pending = target[1]
-                        function.calls.add(pending)
+                    # A relocation in the next line knows better.
+                    pending = target[1]
+    for name, function in functions.items():
+        called = {resolve(starts, target, offset) for target, offset in function.calls}
+        function.indirect = any(INDIRECT.match(target) for target, _ in called)
+        # The kernel's patched branches test a bit there and come back.
+        function.calls = {
+            call for call in called if call[0] not in (name, ".altinstr_aux")
+        }
     return functions
+
+
+def resolve(starts, target, offset):
+    """The function that a call leads to, and whether to its start: relocations may
+    name its section."""
+    if target not in starts:
+        return target, offset == 0
+    inside = [(name, start == offset) for start, name in starts[target] if start <= offset]
+    if not inside:
+        fail(f"nothing is known of what is called at {target}+{offset:#x}")
+    return inside[-1]
 
 
 def deepest(functions, name, path=()):
@@ -109,8 +135,10 @@ def deepest(functions, name, path=()):
     if function.indirect:
         fail(f"{name} calls by pointer: what it needs is unknown")
     worst = (0, [])
-    for callee in sorted(function.calls):
-        worst = max(worst, deepest(functions, callee, path + (name,)))
+    for callee, at_start in sorted(function.calls):
+        # Code that the compiler put aside jumps back to where it belongs.
+        if at_start or callee not in path:
+            worst = max(worst, deepest(functions, callee, path + (name,)))
     return 8 + function.frame + worst[0], [f"{name} ({function.frame})"] + worst[1]
 
 

@@ -66,15 +66,10 @@ void kflat_shim_deferral_queue(struct kflat_deferral *deferral)
 }
 
 /* Waits until what was queued has run. */
-void kflat_shim_deferral_flush(struct kflat_deferral *deferral)
+void kflat_shim_deferral_free(struct kflat_deferral *deferral)
 {
 	irq_work_sync(&deferral->interrupt);
 	flush_work(&deferral->work);
-}
-
-void kflat_shim_deferral_free(struct kflat_deferral *deferral)
-{
-	kflat_shim_deferral_flush(deferral);
 	kfree(deferral);
 }
 

@@ -66,7 +66,6 @@ struct kflat_deferral;
 struct kflat_deferral *kflat_shim_deferral_new(void *context);
 void kflat_shim_deferral_free(struct kflat_deferral *deferral);
 void kflat_shim_deferral_queue(struct kflat_deferral *deferral);
-void kflat_shim_deferral_flush(struct kflat_deferral *deferral);
 /* Rust: in a worker. */
 void kflat_deferral_run(void *context);
 struct kflat_waiters;
@@ -77,7 +76,7 @@ void kflat_shim_waiters_poll(struct kflat_waiters *waiters, struct file *file,
 			     struct poll_table_struct *table);
 
 /* area.c */
-void *kflat_shim_area_alloc(u64 size);
+void *kflat_shim_area_alloc(u64 size, bool zeroed);
 void kflat_shim_area_free(void *memory);
 int kflat_shim_area_map(struct vm_area_struct *vma, void *area);
 /* Rust: the last mapping of the area went away. */

@@ -43,7 +43,10 @@ unsafe impl<T: Zeroed + Sync> Sync for Buffer<T> {}
 impl<T: Zeroed> Buffer<T> {
     /// `count` zeros. `ENOMEM`.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        Ok(Self { memory: reserve(count)?, count })
+        Ok(Self {
+            memory: reserve(count)?,
+            count,
+        })
     }
 
     /// Leaves all but the first `count` out.
@@ -92,7 +95,11 @@ unsafe impl<T: Sync> Sync for Table<T> {}
 impl<T> Table<T> {
     /// None yet. `ENOMEM`.
     pub(crate) fn new(room: usize) -> Result<Self> {
-        Ok(Self { memory: reserve(room)?, room, used: 0 })
+        Ok(Self {
+            memory: reserve(room)?,
+            room,
+            used: 0,
+        })
     }
 
     /// Appends. `ENOSPC`.
@@ -263,7 +270,9 @@ impl<T> Clone for Arc<T> {
     fn clone(&self) -> Self {
         // As many owners as a u32 has numbers would need 32 GiB of pointers.
         self.counted().count.fetch_add(1, Ordering::Relaxed);
-        Self { counted: self.counted }
+        Self {
+            counted: self.counted,
+        }
     }
 }
 

@@ -11,14 +11,14 @@ use kflat_abi::record::Record;
 use crate::alloc::Arc;
 use crate::error::{Error, Result};
 use crate::ffi;
-use crate::sync::{Class, Mutex};
+use crate::sync::{Class, Mutex, TryLock};
 
 /// Of all kernels that this module runs on, the architecture's smallest page.
 pub(crate) const PAGE_SIZE: u64 = 4096;
 
 const HEADER_WORDS: usize = <Header as Record>::SIZE / 8;
 
-/// Words that the memory of a machine can spare, zeroed; whole pages.
+/// Words that the memory of a machine can spare; whole pages.
 pub(crate) struct Pages {
     // INVARIANT: `words` words of vmalloc memory that are ours alone.
     memory: NonNull<u64>,
@@ -31,11 +31,21 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// At least `size` bytes. `ENOMEM`, and no process is killed for it.
-    pub(crate) fn new(size: u64) -> Result<Self> {
+    /// At least `size` bytes, zeroed. `ENOMEM`, and no process is killed for it.
+    pub(crate) fn zeroed(size: u64) -> Result<Self> {
+        Self::new(size, true)
+    }
+
+    /// As [`zeroed`](Self::zeroed), with whatever is in the memory: never to be
+    /// shown to a client.
+    pub(crate) fn scratch(size: u64) -> Result<Self> {
+        Self::new(size, false)
+    }
+
+    fn new(size: u64, zeroed: bool) -> Result<Self> {
         let size = size.checked_next_multiple_of(PAGE_SIZE);
         let size = size.ok_or(Error::ENOMEM)?;
-        let memory = ffi::kflat_shim_area_alloc(size).cast();
+        let memory = ffi::kflat_shim_area_alloc(size, zeroed).cast();
         let words = usize::try_from(size / 8).map_err(|_| Error::ENOMEM)?;
         let memory = NonNull::new(memory).ok_or(Error::ENOMEM)?;
         Ok(Self { memory, words })
@@ -79,6 +89,8 @@ pub(crate) struct Area {
     memory: NonNull<u64>,
     size: u64,
     pages: Mutex<Pages>,
+    /// Working memory of the latest capture, kept for the next one.
+    spare: TryLock<Option<Pages>>,
 }
 
 // SAFETY: `memory` is only used for its address.
@@ -89,11 +101,12 @@ unsafe impl Sync for Area {}
 impl Area {
     /// `ENOMEM`.
     pub(crate) fn new(size: u64) -> Result<Self> {
-        let pages = Pages::new(size)?;
+        let pages = Pages::zeroed(size)?;
         Ok(Self {
             memory: pages.memory,
             size: pages.size(),
             pages: Mutex::new(Class::Area, pages)?,
+            spare: TryLock::new(None),
         })
     }
 
@@ -114,6 +127,52 @@ impl Area {
     /// Lets `f` write the words. Sleeps.
     pub(crate) fn write<R>(&self, f: impl FnOnce(&mut [u64]) -> R) -> R {
         f(&mut self.pages.lock())
+    }
+}
+
+/// Working memory of a capture to an area, which keeps it for the next one: what
+/// a capture costs does not depend on the area's size.
+pub(crate) struct WorkPages {
+    area: Arc<Area>,
+    /// `None` while it is dropped only.
+    pages: Option<Pages>,
+}
+
+impl WorkPages {
+    /// At least `size` bytes, with whatever is in them. `ENOMEM`.
+    pub(crate) fn new(area: Arc<Area>, size: u64) -> Result<Self> {
+        let spare = area.spare.with(Option::take).flatten();
+        let pages = match spare.filter(|pages| pages.size() >= size) {
+            Some(pages) => pages,
+            None => Pages::scratch(size)?,
+        };
+        let pages = Some(pages);
+        Ok(Self { area, pages })
+    }
+}
+
+impl Deref for WorkPages {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        self.pages.as_deref().unwrap_or(&[])
+    }
+}
+
+impl DerefMut for WorkPages {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        self.pages.as_deref_mut().unwrap_or(&mut [])
+    }
+}
+
+impl Drop for WorkPages {
+    fn drop(&mut self) {
+        // What was there before, if any, is freed outside of the lock.
+        let pages = self.pages.take();
+        let _ = self
+            .area
+            .spare
+            .with(|spare| core::mem::replace(spare, pages));
     }
 }
 
@@ -152,7 +211,11 @@ unsafe extern "C" fn kflat_area_page(area: *mut c_void, page: u64) -> *mut c_voi
     let area = unsafe { Arc::<Area>::borrow_raw(area) };
     let offset = page.checked_mul(PAGE_SIZE).filter(|at| *at < area.size);
     match offset {
-        Some(offset) => area.memory.as_ptr().wrapping_byte_add(offset as usize).cast(),
+        Some(offset) => area
+            .memory
+            .as_ptr()
+            .wrapping_byte_add(offset as usize)
+            .cast(),
         None => core::ptr::null_mut(),
     }
 }

@@ -13,7 +13,7 @@ use kflat_abi::record::Record;
 use kflat_engine::{Clock, Inputs, Quiet, Report, Verified, required_words};
 
 use crate::alloc::{Arc, Buffer};
-use crate::area::{Area, Pages};
+use crate::area::{Area, Pages, WorkPages};
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
 use crate::error::{Error, Result};
@@ -43,7 +43,7 @@ const DISARMED: u32 = 4;
 /// What the capture works with; all of it is there before the hit.
 struct Data {
     /// The engine's working memory.
-    work: Pages,
+    work: WorkPages,
     memory: KernelMemory,
     /// Addresses of the global roots, by root index.
     globals: Buffer<u64>,
@@ -51,11 +51,24 @@ struct Data {
     arguments: [u64; MAX_ARGUMENTS],
     /// Address of the task's `task_struct`.
     current: u64,
+    /// Room for a line of the debug log: it would be much of the stack.
+    line: Line,
     /// When the hit was.
     started_ns: u64,
     /// One of `REASON_*`: why there was no copying; 0: there was.
     prevented: u32,
     outcome: Outcome,
+}
+
+impl Data {
+    fn parts(&mut self) -> (Inputs<'_>, &mut [u64], &mut KernelMemory, &mut Line) {
+        let inputs = Inputs {
+            arguments: &self.arguments,
+            current: self.current,
+            globals: &self.globals,
+        };
+        (inputs, &mut self.work, &mut self.memory, &mut self.line)
+    }
 }
 
 /// What is asked of a capture, beside its recipe.
@@ -97,7 +110,7 @@ impl Capture {
     ) -> Result<Arc<Self>> {
         let verified = recipe.verified().ok_or(Error::EINVAL)?;
         let data = Data {
-            work: Pages::new(work_size(&verified, area.size()))?,
+            work: WorkPages::new(area.clone(), work_size(&verified, area.size()))?,
             memory: KernelMemory::new(),
             globals: resolve_globals(&verified)?,
             hit: Hit {
@@ -107,6 +120,7 @@ impl Capture {
             },
             arguments: [0; MAX_ARGUMENTS],
             current: 0,
+            line: Line::new(),
             started_ns: 0,
             prevented: 0,
             outcome: Outcome::default(),
@@ -215,7 +229,7 @@ impl Capture {
         if !self.options.discard {
             return self.area.write(write);
         }
-        match Pages::new(self.area.size()) {
+        match Pages::scratch(self.area.size()) {
             Ok(mut scratch) => write(&mut scratch),
             Err(_) => failed(abi::REASON_NO_MEMORY),
         }
@@ -267,28 +281,13 @@ impl Entered<'_> {
     /// which `check_object.py` checks.
     #[inline(never)]
     pub(crate) fn copy(&mut self) {
-        let Some(verified) = self.capture.recipe.verified() else {
-            return;
-        };
+        let recipe = &self.capture.recipe;
         let data = &mut *self.data;
-        let inputs = Inputs {
-            arguments: &data.arguments,
-            current: data.current,
-            globals: &data.globals,
+        let done = match self.capture.options.owner {
+            None => copy_quietly(recipe, data),
+            Some(owner) => copy_and_log(recipe, data, owner),
         };
-        let (work, memory) = (&mut *data.work, &mut data.memory);
-        let outcome = match self.capture.options.owner {
-            None => kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet),
-            Some(owner) => {
-                let mut trace = LogTrace {
-                    log: &module().log,
-                    owner,
-                    program: verified.program(),
-                };
-                kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut trace)
-            }
-        };
-        if outcome.is_none() {
+        if done.is_none() {
             data.prevented = abi::REASON_NO_MEMORY;
         }
         data.hit.capture_ns = Monotonic.now_ns().saturating_sub(data.started_ns);
@@ -316,6 +315,29 @@ impl Entered<'_> {
     }
 }
 
+// Not inlined: two engines in one function would take the stack of both.
+#[inline(never)]
+fn copy_quietly(recipe: &EnabledRecipe, data: &mut Data) -> Option<()> {
+    let verified = recipe.verified()?;
+    let (inputs, work, memory, _) = data.parts();
+    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet)?;
+    Some(())
+}
+
+#[inline(never)]
+fn copy_and_log(recipe: &EnabledRecipe, data: &mut Data, owner: Owner) -> Option<()> {
+    let verified = recipe.verified()?;
+    let (inputs, work, memory, line) = data.parts();
+    let mut trace = LogTrace {
+        log: &module().log,
+        owner,
+        program: verified.program(),
+        line,
+    };
+    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut trace)?;
+    Some(())
+}
+
 /// Bytes of working memory: what leads to an image of `area` bytes takes about
 /// as many; a quarter more leaves room for a table of visited objects.
 fn work_size(program: &Verified<'_>, area: u64) -> u64 {
@@ -330,7 +352,9 @@ fn resolve_globals(verified: &Verified<'_>) -> Result<Buffer<u64>> {
     let (_, _, roots) = program.counts();
     let mut globals = Buffer::new(roots as usize)?;
     for (index, global) in (0..roots).zip(globals.iter_mut()) {
-        let root = program.root_at(index).filter(|root| root.source == ROOT_GLOBAL);
+        let root = program
+            .root_at(index)
+            .filter(|root| root.source == ROOT_GLOBAL);
         let symbol = root.and_then(|root| program.string_at(root.symbol));
         *global = symbol.and_then(KernelSymbols::resolve).unwrap_or(0);
     }

@@ -47,7 +47,8 @@ impl Lines {
         if self.missing_lines > 0 {
             line.text("The log is full: ").decimal(self.missing_lines);
             line.text(" more lines (").decimal(self.missing_bytes);
-            line.text(" bytes) are missing; see the parameter dbg_buffer_size").end();
+            line.text(" bytes) are missing; see the parameter dbg_buffer_size")
+                .end();
         }
     }
 

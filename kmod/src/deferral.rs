@@ -54,12 +54,6 @@ impl Deferral {
         // SAFETY: `self` owns it.
         unsafe { ffi::kflat_shim_deferral_queue(self.deferral.as_ptr()) }
     }
-
-    /// Waits until what was queued is done.
-    pub(crate) fn flush(&self) {
-        // SAFETY: `self` owns it.
-        unsafe { ffi::kflat_shim_deferral_flush(self.deferral.as_ptr()) }
-    }
 }
 
 impl Drop for Deferral {

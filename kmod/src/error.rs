@@ -53,6 +53,8 @@ impl Error {
             return Ok(());
         }
         // An errno is at most MAX_ERRNO, 4095.
-        Err(Self(u16::try_from(returned.unsigned_abs()).unwrap_or(Self::EINVAL.0)))
+        Err(Self(
+            u16::try_from(returned.unsigned_abs()).unwrap_or(Self::EINVAL.0),
+        ))
     }
 }

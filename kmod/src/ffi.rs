@@ -73,7 +73,6 @@ unsafe extern "C" {
     pub(crate) safe fn kflat_shim_deferral_new(context: *mut c_void) -> *mut Deferral;
     pub(crate) fn kflat_shim_deferral_free(deferral: *mut Deferral);
     pub(crate) fn kflat_shim_deferral_queue(deferral: *mut Deferral);
-    pub(crate) fn kflat_shim_deferral_flush(deferral: *mut Deferral);
     pub(crate) safe fn kflat_shim_waiters_new() -> *mut Waiters;
     pub(crate) fn kflat_shim_waiters_free(waiters: *mut Waiters);
     pub(crate) fn kflat_shim_waiters_wake(waiters: *mut Waiters);
@@ -89,7 +88,7 @@ unsafe extern "C" {
     pub(crate) fn kflat_shim_device_detach(vma: *mut Vma) -> c_int;
 
     // area
-    pub(crate) safe fn kflat_shim_area_alloc(size: u64) -> *mut c_void;
+    pub(crate) safe fn kflat_shim_area_alloc(size: u64, zeroed: bool) -> *mut c_void;
     pub(crate) fn kflat_shim_area_free(memory: *mut c_void);
     pub(crate) fn kflat_shim_area_map(vma: *mut Vma, area: *const c_void) -> c_int;
 

@@ -7,8 +7,6 @@ use crate::text::Line;
 pub(crate) const ERROR: u32 = 3;
 /// `KERN_WARNING`.
 pub(crate) const WARNING: u32 = 4;
-/// `KERN_INFO`.
-pub(crate) const INFO: u32 = 6;
 
 /// Writes a line (without its end). Not in a probe's handler: it may have
 /// interrupted the log itself.

@@ -11,8 +11,8 @@
 #![no_std]
 
 mod alloc;
-mod armed;
 mod area;
+mod armed;
 mod capture;
 mod claims;
 mod clock;
@@ -41,8 +41,8 @@ mod stop_machine;
 mod symbols;
 mod sync;
 mod task;
-mod trace;
 mod text;
+mod trace;
 mod user;
 
 use core::panic::PanicInfo;

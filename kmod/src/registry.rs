@@ -95,7 +95,10 @@ impl Registry {
     pub(crate) fn load(&self, recipe: Recipe) -> Result {
         let recipe = Arc::new(recipe)?;
         let mut recipes = self.recipes.lock();
-        if recipes.iter().any(|loaded| same_name(loaded, recipe.name())) {
+        if recipes
+            .iter()
+            .any(|loaded| same_name(loaded, recipe.name()))
+        {
             return Err(Error::EEXIST);
         }
         recipes.push(recipe)
@@ -106,7 +109,10 @@ impl Registry {
         let mut recipes = self.recipes.lock();
         let index = recipes.iter().position(|recipe| same_name(recipe, name));
         let index = index.ok_or(Error::ENOENT)?;
-        let enabled = recipes.iter().nth(index).map_or(0, |recipe| recipe.enabled.load(Ordering::Acquire));
+        let enabled = recipes
+            .iter()
+            .nth(index)
+            .map_or(0, |recipe| recipe.enabled.load(Ordering::Acquire));
         if enabled > 0 {
             return Err(Error::EBUSY);
         }

@@ -22,7 +22,10 @@ pub(crate) const HELD: u32 = u32::MAX;
 impl<T> Relay<T> {
     /// A value that can be taken in `phase`, which is not [`HELD`].
     pub(crate) const fn new(phase: u32, value: T) -> Self {
-        Self { phase: AtomicU32::new(phase), value: UnsafeCell::new(value) }
+        Self {
+            phase: AtomicU32::new(phase),
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// The phase, or [`HELD`].

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use kflat_abi::control::{CaptureStatus, STATE_IDLE, STATE_READY, STATE_FAILED};
+use kflat_abi::control::{CaptureStatus, STATE_FAILED, STATE_IDLE, STATE_READY};
 use kflat_abi::extension::{MODE_RUN_NOW, MODE_SKIP_BODY, MODE_STOP_MACHINE, MODE_TEST};
 use kflat_abi::uapi::{Disable, Enable, Tests};
 

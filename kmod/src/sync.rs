@@ -45,7 +45,10 @@ impl<T> Mutex<T> {
     pub(crate) fn new(class: Class, value: T) -> Result<Self> {
         let lock = ffi::kflat_shim_mutex_new(class as u32);
         let lock = NonNull::new(lock).ok_or(Error::ENOMEM)?;
-        Ok(Self { lock, value: UnsafeCell::new(value) })
+        Ok(Self {
+            lock,
+            value: UnsafeCell::new(value),
+        })
     }
 
     /// Sleeps.
@@ -113,7 +116,10 @@ const ATTEMPTS: u32 = 20_000;
 impl<T> TryLock<T> {
     /// A free lock.
     pub(crate) const fn new(value: T) -> Self {
-        Self { taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self {
+            taken: AtomicBool::new(false),
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// What `f` gives, or `None`: the lock could not be had.

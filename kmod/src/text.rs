@@ -19,6 +19,11 @@ impl Line {
         }
     }
 
+    /// Makes it empty.
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+    }
+
     /// What was put so far.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or(&[])

@@ -12,12 +12,15 @@ pub(crate) struct LogTrace<'a> {
     pub(crate) log: &'a DebugLog,
     pub(crate) owner: Owner,
     pub(crate) program: &'a Program<'a>,
+    /// Where lines are put together.
+    pub(crate) line: &'a mut Line,
 }
 
 impl Trace for LogTrace<'_> {
     #[inline(never)]
     fn event(&mut self, event: Event) {
-        let mut line = Line::new();
+        let line = &mut *self.line;
+        line.clear();
         match event {
             Event::Root { index, word } => {
                 let root = self.program.root_at(index);
@@ -57,10 +60,13 @@ impl Trace for LogTrace<'_> {
 /// The line about a capture's end.
 pub(crate) fn summary(line: &mut Line, name: &str, outcome: &Outcome) {
     let report = &outcome.report;
-    line.text(name).text(": ").text(outcome::text(report.reason));
+    line.text(name)
+        .text(": ")
+        .text(outcome::text(report.reason));
     line.text("; ").decimal(report.objects).text(" objects, ");
     line.decimal(report.fragments).text(" fragments, ");
     line.decimal(report.total_size).text(" bytes written, ");
     line.decimal(report.needed_size).text(" needed, ");
-    line.decimal(u64::from(report.diagnostics)).text(" things not captured");
+    line.decimal(u64::from(report.diagnostics))
+        .text(" things not captured");
 }

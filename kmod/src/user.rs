@@ -108,7 +108,10 @@ impl UserAddress {
             }
             at += part;
         }
-        Ok(Sized { value: zeroed, common })
+        Ok(Sized {
+            value: zeroed,
+            common,
+        })
     }
 
     /// Writes the part of `sized` that the caller knows. `EFAULT`.

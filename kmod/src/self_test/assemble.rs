@@ -199,7 +199,11 @@ pub(super) fn recipe(name: &str, types: &[TypeSpec]) -> Result<Recipe> {
             align: if spec.size.is_multiple_of(8) { 8 } else { 1 },
             first_action,
             action_count: count,
-            flags: if spec.has_pointers { TYPE_HAS_POINTERS } else { 0 },
+            flags: if spec.has_pointers {
+                TYPE_HAS_POINTERS
+            } else {
+                0
+            },
             ..Type::ZERO
         })?;
         first_action += count;
@@ -208,16 +212,24 @@ pub(super) fn recipe(name: &str, types: &[TypeSpec]) -> Result<Recipe> {
         }
     }
     // The same order again, now for the paths.
-    let mut offsets = Strings { next: no_path as usize + 1 };
+    let mut offsets = Strings {
+        next: no_path as usize + 1,
+    };
     for spec in types {
         offsets.add(spec.name);
         for member in spec.members {
             let path = offsets.add(member.path);
-            writer.record(&Action { path, ..member.action })?;
+            writer.record(&Action {
+                path,
+                ..member.action
+            })?;
         }
     }
     let root = pointer("", 0, 0, 1).action;
-    writer.record(&Action { path: no_path, ..root })?;
+    writer.record(&Action {
+        path: no_path,
+        ..root
+    })?;
     writer.record(&Root {
         source: ROOT_ARGUMENT,
         name: root_name,

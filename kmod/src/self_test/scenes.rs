@@ -1,9 +1,7 @@
 //! What the unit tests build. Places are counted in words from the start of a
 //! test's memory; numbers are chosen to be found in a dump.
 
-use super::assemble::{
-    TypeSpec, counted, embedded, function, list, pointer, string, view,
-};
+use super::assemble::{TypeSpec, counted, embedded, function, list, pointer, string, view};
 use super::{Builder, SelfTest};
 
 const CHAR: TypeSpec = view("char", 1, &[]);
@@ -25,22 +23,30 @@ pub(super) const ALL: &[SelfTest] = &[
         name: "tree",
         words: 40,
         build: build_tree,
-        types: &[view("struct tree_node", 32, &[
+        types: &[view(
+            "struct tree_node",
+            32,
+            &[
                 pointer("left", 8, 0, 1),
                 pointer("right", 16, 0, 1),
                 pointer("parent", 24, 0, 1),
-            ])],
+            ],
+        )],
     },
     SelfTest {
         name: "shared",
         words: 16,
         build: build_shared,
         types: &[
-            view("struct owner", 24, &[
+            view(
+                "struct owner",
+                24,
+                &[
                     pointer("first", 0, 1, 1),
                     pointer("second", 8, 1, 1),
                     pointer("neighbour", 16, 1, 1),
-                ]),
+                ],
+            ),
             view("struct leaf", 16, &[]),
         ],
     },
@@ -55,12 +61,16 @@ pub(super) const ALL: &[SelfTest] = &[
         words: 16,
         build: build_string,
         types: &[
-            view("struct texts", 32, &[
+            view(
+                "struct texts",
+                32,
+                &[
                     string("greeting", 0, 1),
                     string("empty", 8, 1),
                     string("none", 16, 1),
                     string("tail", 24, 1),
-                ]),
+                ],
+            ),
             CHAR,
         ],
     },
@@ -69,11 +79,15 @@ pub(super) const ALL: &[SelfTest] = &[
         words: 32,
         build: build_array,
         types: &[
-            view("struct arrays", 32, &[
+            view(
+                "struct arrays",
+                32,
+                &[
                     counted("numbers", 8, 1, 0),
                     pointer("pair", 16, 2, 2),
                     pointer("pointers", 24, 3, 3),
-                ]),
+                ],
+            ),
             NUMBER,
             view("u64", 8, &[]),
             view("u32 *", 8, &[pointer("", 0, 1, 1)]),
@@ -84,12 +98,16 @@ pub(super) const ALL: &[SelfTest] = &[
         words: 24,
         build: build_interior,
         types: &[
-            view("struct pointers", 32, &[
+            view(
+                "struct pointers",
+                32,
+                &[
                     pointer("table", 0, 1, 4),
                     pointer("third", 8, 1, 1),
                     pointer("member", 16, 2, 1).inside(16),
                     pointer("tagged", 24, 2, 1).tagged(3),
-                ]),
+                ],
+            ),
             view("u64", 8, &[]),
             view("struct container", 32, &[]),
         ],
@@ -99,7 +117,11 @@ pub(super) const ALL: &[SelfTest] = &[
         words: 24,
         build: build_embedded,
         types: &[
-            view("struct outer", 64, &[embedded("inner", 8, 1, 1), embedded("more", 32, 1, 2)]),
+            view(
+                "struct outer",
+                64,
+                &[embedded("inner", 8, 1, 1), embedded("more", 32, 1, 2)],
+            ),
             view("struct inner", 16, &[pointer("leaf", 8, 2, 1)]),
             view("struct leaf", 8, &[]),
         ],
@@ -108,24 +130,32 @@ pub(super) const ALL: &[SelfTest] = &[
         name: "function",
         words: 4,
         build: build_function,
-        types: &[view("struct operations", 24, &[
+        types: &[view(
+            "struct operations",
+            24,
+            &[
                 function("call", 0),
                 function("none", 8),
                 function("inside", 16),
-            ])],
+            ],
+        )],
     },
     SelfTest {
         name: "dangling",
         words: 8,
         build: build_dangling,
         types: &[
-            view("struct dangling", 40, &[
+            view(
+                "struct dangling",
+                40,
+                &[
                     pointer("null", 0, 1, 1),
                     pointer("user", 8, 1, 1),
                     pointer("noncanonical", 16, 1, 1),
                     pointer("unmapped", 24, 1, 1),
                     pointer("good", 32, 1, 1),
-                ]),
+                ],
+            ),
             view("u64", 8, &[]),
         ],
     },
@@ -228,7 +258,9 @@ extern "C" fn kflat_self_test_function(value: u64) -> u64 {
 
 fn build_function(data: &mut Builder<'_>) {
     let function: extern "C" fn(u64) -> u64 = kflat_self_test_function;
-    let address = function as usize as u64;
+    // A constant address inside of a function would be a jump target without
+    // ENDBR to objtool.
+    let address = core::hint::black_box(function as usize as u64);
     data.put(0, address);
     data.put(2, address + 4);
 }
