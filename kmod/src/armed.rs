@@ -8,7 +8,7 @@ use crate::capture::{Capture, Entered};
 use crate::claims::Claim;
 use crate::deferral::Deferral;
 use crate::error::Result;
-use crate::probe::{Decision, Handler, Registers};
+use crate::probe::{Call, Decision, Handler};
 use crate::stop_machine;
 
 /// What the probe's handler knows.
@@ -30,6 +30,10 @@ impl Armed {
         })
     }
 
+    fn is_for_current(&self) -> bool {
+        self.claim.as_ref().is_none_or(Claim::is_current)
+    }
+
     fn after_copy(&self) -> Decision {
         if self.capture.options.is(MODE_SKIP_BODY) {
             Decision::SkipBody
@@ -46,16 +50,20 @@ impl Armed {
 }
 
 impl Handler for Armed {
-    fn hit(&self, registers: &Registers<'_>) -> Decision {
-        if self.claim.as_ref().is_some_and(|claim| !claim.is_current()) {
+    fn wants_return(&self) -> bool {
+        self.is_for_current() && self.capture.is_armed()
+    }
+
+    fn hit(&self, call: &Call<'_>) -> Decision {
+        if !self.is_for_current() {
             self.capture.miss();
             return Decision::RunOn;
         }
         let entered = self.capture.enter(|hit, arguments| {
-            hit.register_count = registers.copy(&mut hit.registers);
-            hit.probe = registers.probe_address();
+            hit.register_count = call.registers(&mut hit.registers);
+            hit.probe = call.address();
             for (position, argument) in (0..).zip(arguments) {
-                *argument = registers.argument(position).unwrap_or(0);
+                *argument = call.argument(position).unwrap_or(0);
             }
         });
         let Some(mut entered) = entered else {

@@ -263,6 +263,11 @@ impl Capture {
         }
     }
 
+    /// Whether the hit is still to come. Any context.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.data.phase() == ARMED
+    }
+
     /// How many hits were not for it.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)

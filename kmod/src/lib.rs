@@ -37,6 +37,7 @@ mod relay;
 mod self_test;
 mod session;
 mod signal;
+mod site;
 mod stop_machine;
 mod symbols;
 mod sync;

@@ -18,6 +18,7 @@ use crate::probe::Probe;
 use crate::registry::EnabledRecipe;
 use crate::self_test::{self, SelfTest};
 use crate::signal::Signal;
+use crate::site::Site;
 use crate::stop_machine;
 use crate::sync::{Class, Mutex};
 use crate::task::{self, Task};
@@ -184,9 +185,13 @@ impl Session {
                 capture,
             });
         }
+        let site = Site::parse(capture.name(), false).ok_or(Error::EFAULT)?;
+        if options.is(MODE_STOP_MACHINE | MODE_SKIP_BODY) && !site.can_leave_handler() {
+            return Err(Error::EINVAL);
+        }
         let armed = Armed::new(capture.clone(), claim)?;
         Ok(Enabled {
-            probe: Some(Probe::register(capture.name(), armed)?),
+            probe: Some(Probe::register(&site, armed)?),
             _claim: None,
             capture,
         })
