@@ -21,6 +21,7 @@ mod program;
 mod recipes;
 mod registers;
 mod session;
+mod sites;
 mod stop_machine;
 mod world;
 
@@ -34,6 +35,7 @@ type Story = (&'static str, fn() -> Result<()>);
 const THEMES: &[(&str, &[Story])] = &[
     ("memory_map", memory_map::STORIES),
     ("probes", probes::STORIES),
+    ("sites", sites::STORIES),
     ("stop_machine", stop_machine::STORIES),
     ("registers", registers::STORIES),
     ("lifetimes", lifetimes::STORIES),

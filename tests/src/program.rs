@@ -2,7 +2,8 @@
 
 use kflat_abi::program::{
     Action, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING, OPERAND_MEMBER,
-    Operand, ROOT_ARGUMENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
+    Operand, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type,
+    VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -126,6 +127,11 @@ impl Recipe {
     /// Adds a root: the global `symbol` is a `target`.
     pub(crate) fn global(self, name: &str, symbol: &str, target: u32) -> Self {
         self.root(name, ROOT_GLOBAL, 0, Some(symbol), target)
+    }
+
+    /// Adds a root: the current task, of which type `target` is a part.
+    pub(crate) fn current(self, name: &str, target: u32) -> Self {
+        self.root(name, ROOT_CURRENT, 0, None, target)
     }
 
     fn root(
