@@ -92,7 +92,7 @@ fn automatic_mode() -> Result<()> {
     let command = ["auto", "vfs_write", "WRITE", &file];
     executor(&[&command[..], &options].concat())?
         .succeeds()?
-        .says(&["1 x struct file at 0xffff"])?;
+        .says(&["1 x struct file at 0xff"])?;
     has_roots(&image, 1)
 }
 

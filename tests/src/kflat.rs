@@ -56,6 +56,11 @@ impl Ran {
         Ok(self)
     }
 
+    /// Whether it was successful.
+    pub(crate) fn is_success(&self) -> bool {
+        self.status == Some(0)
+    }
+
     /// It ended with this status and one message, which has these words in it.
     pub(crate) fn fails(self, status: i32, words: &[&str]) -> Result<Self> {
         ensure!(
