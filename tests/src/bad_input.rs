@@ -146,7 +146,7 @@ fn a_small_area() -> Result<()> {
     // All was captured, but has no room: how many bytes are missing is told.
     let size = fs::metadata(image)?.len();
     fs::remove_file(image)?;
-    let ran = small(&(size * 19 / 20).to_string())?.says(&["too small for the image"])?;
+    let ran = small(&(size * 9 / 10).to_string())?.says(&["too small for the image"])?;
     small(&suggested(ran)?)?.succeeds()?;
     fs::remove_file(image)?;
     Ok(())
