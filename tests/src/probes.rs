@@ -96,8 +96,6 @@ fn calls_by_others() -> Result<()> {
     let scene = Scene::at(TARGET)?;
     scene.enable(own_pid())?;
     Child::start(|| call_runs("process"))?.join()?;
-    // In a thread of the kernel's.
-    call_runs("hrtimer")?;
     scene.not_hit()
 }
 

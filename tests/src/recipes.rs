@@ -26,7 +26,8 @@ fn the_current_task() -> Result<()> {
     let image = folder.file("task.img");
     // The shell's children are its own at the call, and so are the files about it.
     let script = format!(
-        "sleep 60 & a=$!; sleep 60 & b=$!; cd {}; cat /proc/$$/stat >stat; \
+        "sleep 60 & a=$!; sleep 60 & b=$!; \
+         for p in $a $b; do until grep -q sleep /proc/$p/comm; do :; done; done; cd {}; cat /proc/$$/stat >stat; \
          read children </proc/$$/task/$$/children; echo $children >children; \
          kill -0 $$; kill $a $b",
         folder.path().display()
