@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use kflat_abi::extension::NO_OBJECT;
-use kflat_btf::{Kind, TypeId};
+use kflat_btf::TypeId;
 
 use super::printer::{Paint, Printer, Stop, clean, number, quoted};
 use super::{Options, ShowError};
@@ -28,6 +28,9 @@ pub(super) enum Segment<'i> {
     Index(u64),
 }
 
+/// What objects are told apart by: offset, type, view, number of elements.
+type Key = (u64, TypeId, Option<u32>, u64);
+
 /// Where a value is shown.
 #[derive(Clone, Copy)]
 pub(super) struct At {
@@ -44,8 +47,8 @@ pub(super) struct Tree<'a, 'i, 'o> {
     pub(super) options: &'a Options,
     pub(super) printer: &'a mut Printer<'o>,
     nodes: Vec<Node<'i>>,
-    /// Objects that are shown, and where, by offset, type and view.
-    seen: HashMap<(u64, TypeId, Option<u32>), u32>,
+    /// Objects that are shown: at which node, and whether that is a pointer.
+    seen: HashMap<Key, (u32, bool)>,
 }
 
 /// Shows what `options` select.
@@ -107,7 +110,7 @@ impl<'i> Tree<'_, 'i, '_> {
     /// The value that a path leads to.
     fn selected(&mut self, value: &Value, path: &str) -> Result<(), Stop> {
         let node = self.node(None, false, Segment::Text(path.to_owned()));
-        self.seen.insert(key(value), node);
+        self.note_shown(value, 1, node, false);
         self.declare(value.of, path);
         let at = At {
             node,
@@ -165,7 +168,7 @@ impl<'i> Tree<'_, 'i, '_> {
         };
         self.printer.put(Paint::Name, &clean(&place));
         let node = self.node(None, false, Segment::Text(place));
-        self.seen.insert(key(&value), node);
+        self.note_shown(&value, count, node, false);
         let at = At {
             node,
             depth: 0,
@@ -219,11 +222,7 @@ impl<'i> Tree<'_, 'i, '_> {
             Shape::Composite { .. } => self.composite(value, at)?,
             Shape::Array { element, count } => self.array(value, element, count, at)?,
             Shape::Pointer(pointer) => {
-                let to = match self.typed.btf().kind(self.typed.btf().resolve(value.of)) {
-                    Kind::Pointer(to) => *to,
-                    _ => TypeId::VOID,
-                };
-                self.pointer(&pointer, to, at)?;
+                self.pointer(&pointer, self.typed.pointee(value.of), at)?;
                 if let Pointer::Outside(_) = pointer
                     && let Some(code) = self.typed.missing(value.offset)
                 {
@@ -312,7 +311,10 @@ impl<'i> Tree<'_, 'i, '_> {
             self.printer.put(Paint::Name, &clean(member.name));
             self.printer.put(Paint::Plain, " = ");
             match typed.shape(&member.value) {
-                Shape::Pointer(pointer) => self.mention(&pointer)?,
+                Shape::Pointer(pointer) => {
+                    let to = typed.pointee(member.value.of);
+                    self.mention(&pointer, to)?;
+                }
                 _ => self.printer.put(Paint::Plain, "…"),
             }
         }
@@ -328,7 +330,7 @@ impl<'i> Tree<'_, 'i, '_> {
         at: At,
     ) -> Result<(), Stop> {
         let Pointer::Inside { aim: Some(aim), .. } = pointer else {
-            return self.mention(pointer);
+            return self.mention(pointer, to);
         };
         if aim.is_string {
             self.arrow_address(pointer, false);
@@ -337,21 +339,21 @@ impl<'i> Tree<'_, 'i, '_> {
         let btf = self.typed.btf();
         let same = btf.resolve(to) == btf.resolve(aim.value.of) && aim.delta == 0;
         if !same && !aim.is_followed {
-            return self.mention(pointer);
+            return self.mention(pointer, to);
         }
-        if self.seen.contains_key(&key(&aim.value)) {
-            return self.mention(pointer);
+        if self.seen.contains_key(&key(&aim.value, aim.count)) {
+            return self.mention(pointer, to);
         }
         self.arrow_address(pointer, true);
         if !same {
-            self.whereabouts(aim)?;
+            self.whereabouts(aim, to)?;
         }
         let is_object = btf.composite(aim.value.of).is_some();
         if is_object && (at.depth >= self.options.depth || at.nesting >= DEEPEST) {
             self.printer.put(Paint::Plain, "{…}");
             return Ok(());
         }
-        self.seen.insert(key(&aim.value), at.node);
+        self.note_shown(&aim.value, aim.count, at.node, true);
         let at = At {
             depth: at.depth + 1,
             ..at
@@ -377,7 +379,7 @@ impl<'i> Tree<'_, 'i, '_> {
 
     /// `.mnt of struct mount `, for a pointer to something other than the start
     /// of what its type says.
-    fn whereabouts(&mut self, aim: &Aim) -> Result<(), Stop> {
+    fn whereabouts(&mut self, aim: &Aim, to: TypeId) -> Result<(), Stop> {
         if aim.value.of == TypeId::VOID {
             return Ok(());
         }
@@ -385,7 +387,7 @@ impl<'i> Tree<'_, 'i, '_> {
             Ok(0) => String::new(),
             Ok(delta) => {
                 self.spend_on_members(aim.value.of)?;
-                match self.typed.member_at(aim.value.of, delta) {
+                match self.typed.member_at(aim.value.of, delta, to) {
                     Some(path) => format!(".{path} of "),
                     None => format!("byte {delta} of "),
                 }
@@ -418,7 +420,7 @@ impl<'i> Tree<'_, 'i, '_> {
     }
 
     /// A pointer that is not followed: where it leads, in a few words.
-    fn mention(&mut self, pointer: &Pointer<'i>) -> Result<(), Stop> {
+    fn mention(&mut self, pointer: &Pointer<'i>, to: TypeId) -> Result<(), Stop> {
         match pointer {
             Pointer::Null => self.printer.put(Paint::Plain, "NULL"),
             Pointer::Function("") => self.printer.put(Paint::Note, "/* no symbol */ 0"),
@@ -439,13 +441,13 @@ impl<'i> Tree<'_, 'i, '_> {
             }
             Pointer::Inside { aim: Some(aim), .. } => {
                 self.arrow_address(pointer, true);
-                match self.seen.get(&key(&aim.value)).copied() {
-                    Some(node) => {
-                        let text = format!("see {}", self.inside(node, aim)?);
+                match self.seen.get(&key(&aim.value, aim.count)).copied() {
+                    Some(place) => {
+                        let text = format!("see {}", self.inside(place, aim, to)?);
                         self.printer.put(Paint::Arrow, &clean(&text));
                     }
                     None => {
-                        self.whereabouts(aim)?;
+                        self.whereabouts(aim, to)?;
                         self.printer.put(Paint::Plain, "{…}");
                     }
                 }
@@ -455,26 +457,37 @@ impl<'i> Tree<'_, 'i, '_> {
     }
 
     /// Where an object is shown, if it is.
-    pub(super) fn shown(&self, value: &Value) -> Option<String> {
-        self.seen.get(&key(value)).map(|node| self.path(*node))
+    pub(super) fn shown(&self, value: &Value, count: u64) -> Option<String> {
+        let (node, _) = self.seen.get(&key(value, count))?;
+        Some(self.path(*node))
     }
 
-    /// Notes where an object is shown.
-    pub(super) fn seen_here(&mut self, value: &Value, node: u32) {
-        if value.view.is_some_and(|view| view.base == value.offset) {
-            self.seen.entry(key(value)).or_insert(node);
-        }
+    /// Notes where an object is shown; `pointer`: the node is a pointer to it.
+    pub(super) fn note_shown(&mut self, value: &Value, count: u64, node: u32, pointer: bool) {
+        let place = self.seen.entry(key(value, count));
+        place.or_insert((node, pointer));
+    }
+
+    /// Says that an object is shown elsewhere.
+    pub(super) fn see(&mut self, path: &str) {
+        let text = format!("→ see {}", clean(path));
+        self.printer.put(Paint::Arrow, &text);
     }
 
     /// Where the object that begins at `offset` is shown, if it is.
     fn known(&self, index: u32, offset: u64) -> Option<String> {
-        let (value, _) = self.typed.object(index)?;
-        let node = *self.seen.get(&key(&value))?;
-        (value.offset == offset).then(|| self.path(node))
+        let (value, count) = self.typed.object(index)?;
+        let one = self.shown(&value, 1);
+        (one.or_else(|| self.shown(&value, count))).filter(|_| value.offset == offset)
     }
 
     /// The path of what a pointer into the object at `node` leads to.
-    fn inside(&mut self, node: u32, aim: &Aim) -> Result<String, Stop> {
+    fn inside(
+        &mut self,
+        (node, pointer): (u32, bool),
+        aim: &Aim,
+        to: TypeId,
+    ) -> Result<String, Stop> {
         let path = self.path(node);
         let Some(delta) = u64::try_from(aim.delta).ok().filter(|delta| *delta > 0) else {
             return Ok(path);
@@ -482,9 +495,10 @@ impl<'i> Tree<'_, 'i, '_> {
         self.spend_on_members(aim.value.of)?;
         let size = self.typed.btf().size(aim.value.of).unwrap_or(1).max(1);
         let (index, rest) = (delta / size, delta % size);
-        let member = self.typed.member_at(aim.value.of, rest);
+        let member = self.typed.member_at(aim.value.of, rest, to);
         Ok(match (index, member) {
-            (0, Some(member)) => format!("{path}->{member}"),
+            (0, Some(member)) if pointer => format!("{path}->{member}"),
+            (0, Some(member)) => format!("{path}.{member}"),
             (index, Some(member)) => format!("{path}[{index}].{member}"),
             (index, None) if rest == 0 => format!("{path}[{index}]"),
             _ => format!("{path} + {delta:#x}"),
@@ -552,8 +566,9 @@ impl<'i> Tree<'_, 'i, '_> {
 }
 
 /// What tells objects apart that were shown.
-fn key(value: &Value) -> (u64, TypeId, Option<u32>) {
-    (value.offset, value.of, value.view.map(|view| view.index))
+fn key(value: &Value, count: u64) -> Key {
+    let view = value.view.map(|view| view.index);
+    (value.offset, value.of, view, count)
 }
 
 /// Text of a value that holds no others.
