@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use crate::lookup::MAX_NESTING;
 use crate::types::{Btf, Kind, TypeId};
 
+/// Bytes after which a declaration ends in `...`: damaged BTF could unfold for
+/// ever.
+const LONGEST: usize = 4096;
+
 impl Btf {
     /// The type's name in C: `struct file *`, `unsigned long`, `char [16]`.
     #[must_use]
@@ -46,6 +50,9 @@ impl Btf {
     fn declare(&self, mut id: TypeId, mut inner: String, budget: usize) -> String {
         let mut qualifiers = String::new();
         for _ in 0..budget {
+            if inner.len() > LONGEST {
+                break;
+            }
             let word = match self.kind(id) {
                 Kind::Const(to) => {
                     qualifiers.push_str("const ");
@@ -88,17 +95,23 @@ impl Btf {
                     returns,
                     parameters,
                 } => {
-                    let list: Vec<String> = (parameters.iter())
-                        .map(|parameter| match parameter.of {
-                            TypeId::VOID => "...".to_owned(),
-                            of => self.declare(of, String::new(), budget / 4),
-                        })
-                        .collect();
-                    let list = if list.is_empty() {
-                        "void".to_owned()
-                    } else {
-                        list.join(", ")
-                    };
+                    let mut list = String::new();
+                    for parameter in parameters {
+                        if !list.is_empty() {
+                            list.push_str(", ");
+                        }
+                        match parameter.of {
+                            _ if list.len() > LONGEST => {
+                                list.push_str("...");
+                                break;
+                            }
+                            TypeId::VOID => list.push_str("..."),
+                            of => list.push_str(&self.declare(of, String::new(), budget / 4)),
+                        }
+                    }
+                    if list.is_empty() {
+                        list.push_str("void");
+                    }
                     let _ = write!(inner, "({list})");
                     id = *returns;
                     continue;
