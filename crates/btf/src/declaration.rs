@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use crate::lookup::MAX_NESTING;
 use crate::types::{Btf, Kind, TypeId};
 
-/// Bytes after which a declaration ends in `...`: damaged BTF could unfold for
-/// ever.
-const LONGEST: usize = 4096;
+/// Types that one declaration may name before it ends in `...`: damaged BTF could
+/// unfold for ever.
+const MOST_STEPS: usize = 1024;
 
 impl Btf {
     /// The type's name in C: `struct file *`, `unsigned long`, `char [16]`.
@@ -20,7 +20,8 @@ impl Btf {
     /// `int (*open)(struct inode *, struct file *)`.
     #[must_use]
     pub fn declaration(&self, id: TypeId, name: &str) -> String {
-        self.declare(id, name.to_owned(), MAX_NESTING)
+        let mut steps = MOST_STEPS;
+        self.declare(id, name.to_owned(), MAX_NESTING, &mut steps)
     }
 
     /// A function with its parameters' names: `int f(struct file *file, ...)`.
@@ -47,12 +48,19 @@ impl Btf {
     }
 
     /// Puts the type around `inner`, from the inside out, as C's grammar has it.
-    fn declare(&self, mut id: TypeId, mut inner: String, budget: usize) -> String {
+    fn declare(
+        &self,
+        mut id: TypeId,
+        mut inner: String,
+        budget: usize,
+        steps: &mut usize,
+    ) -> String {
         let mut qualifiers = String::new();
         for _ in 0..budget {
-            if inner.len() > LONGEST {
+            let Some(rest) = steps.checked_sub(1) else {
                 break;
-            }
+            };
+            *steps = rest;
             let word = match self.kind(id) {
                 Kind::Const(to) => {
                     qualifiers.push_str("const ");
@@ -101,12 +109,14 @@ impl Btf {
                             list.push_str(", ");
                         }
                         match parameter.of {
-                            _ if list.len() > LONGEST => {
+                            _ if *steps == 0 => {
                                 list.push_str("...");
                                 break;
                             }
                             TypeId::VOID => list.push_str("..."),
-                            of => list.push_str(&self.declare(of, String::new(), budget / 4)),
+                            of => {
+                                list.push_str(&self.declare(of, String::new(), budget / 4, steps));
+                            }
                         }
                     }
                     if list.is_empty() {
