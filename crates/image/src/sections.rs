@@ -58,6 +58,25 @@ impl Sections {
     pub(crate) fn check(bytes: &[u8]) -> Result<Self, ImageError> {
         let sections = Self::begin(bytes)?;
         sections.check_pointers(bytes)?;
+        sections.check_functions(bytes)?;
+        sections.check_symbols(bytes)?;
+        Ok(sections)
+    }
+
+    /// As [`check`](Self::check), but for the pointers and their words: who fixes
+    /// them checks each as it is read.
+    pub(crate) fn find(bytes: &[u8]) -> Result<Self, ImageError> {
+        let sections = Self::begin(bytes)?;
+        sections.check_functions(bytes)?;
+        sections.check_symbols(bytes)?;
+        Ok(sections)
+    }
+
+    /// Finds the sections, and checks what is needed to find roots and functions.
+    pub(crate) fn find_linked(bytes: &[u8]) -> Result<Self, ImageError> {
+        let mut sections = Self::place(bytes)?;
+        sections.named = sections.named_roots(bytes)?;
+        sections.check_roots(bytes)?;
         sections.check_symbols(bytes)?;
         Ok(sections)
     }
@@ -268,8 +287,8 @@ impl Sections {
         Ok(())
     }
 
-    /// Sections 5 and 8: one symbol for each function pointer.
-    fn check_symbols(&self, bytes: &[u8]) -> Result<(), ImageError> {
+    /// Section 5: in order, inside, and apart from the pointers.
+    fn check_functions(&self, bytes: &[u8]) -> Result<(), ImageError> {
         let section = Section::Functions;
         let mut pointers = words(self.of(bytes, &self.pointers)).peekable();
         let mut end = 0;
@@ -283,6 +302,11 @@ impl Sections {
                 return Err(ImageError::Both { index, value });
             }
         }
+        Ok(())
+    }
+
+    /// Section 8: one symbol for each function pointer.
+    fn check_symbols(&self, bytes: &[u8]) -> Result<(), ImageError> {
         let expected = self.header.fptr_count;
         let map = self.of(bytes, &self.symbols);
         if map.is_empty() && expected == 0 {

@@ -6,4 +6,5 @@ mod by_hand;
 mod format;
 mod hostile;
 mod kernel;
+mod load;
 mod views;
