@@ -87,7 +87,15 @@ impl Extension {
         warnings: &mut Vec<String>,
     ) -> Option<Self> {
         let start = sections.end().next_multiple_of(abi::ALIGNMENT as usize);
-        let bytes = bytes.get(start..)?;
+        Self::read(bytes.get(start..)?, sections, warnings)
+    }
+
+    /// The extension at the start of `bytes`.
+    pub(crate) fn read(
+        bytes: &[u8],
+        sections: &Sections,
+        warnings: &mut Vec<String>,
+    ) -> Option<Self> {
         if !bytes.starts_with(&abi::MAGIC.to_le_bytes()) {
             return None;
         }
@@ -104,10 +112,10 @@ impl Extension {
                 "the extension's {name} are damaged (their checksum does not match) and left out"
             ));
         }
-        Some(Self::read(&container, sections, warnings))
+        Some(Self::unpack(&container, sections, warnings))
     }
 
-    fn read(container: &Container<'_>, sections: &Sections, warnings: &mut Vec<String>) -> Self {
+    fn unpack(container: &Container<'_>, sections: &Sections, warnings: &mut Vec<String>) -> Self {
         let mut warn = |kind: u32, what: String| {
             let name = kind_name(kind);
             warnings.push(format!("the extension's {name} are left out: {what}"));

@@ -4,11 +4,14 @@
 //!   what the module and user space added to it.
 //! - [`save`] makes what the module wrote a self-describing file; [`container`]
 //!   is what the additions are packed in.
-//! - [`describe`] and [`show`] print.
+//! - [`typed`] puts types on the memory; [`describe`] and [`show`] print.
+//! - [`load`] loads an image at new addresses, for code that uses it. Only there
+//!   is `unsafe` code: in `load/mapping.rs`, `load/heap.rs`, and in the contracts
+//!   of `load/resident.rs`.
 //!
 //! No bytes are trusted: damaged and hostile ones give an error or a warning.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod container;
 mod context;
@@ -16,6 +19,7 @@ pub mod describe;
 mod error;
 mod extension;
 mod image;
+pub mod load;
 mod save;
 mod sections;
 pub mod show;

@@ -51,24 +51,41 @@ pub(crate) fn word(bytes: &[u8], offset: u64) -> Option<u64> {
 }
 
 impl Sections {
-    /// Finds the sections of the image in `bytes` and checks all of it but what
-    /// the pointers' words hold.
+    /// Finds the sections of the image in `bytes`, and checks all of it.
     ///
     /// # Errors
     /// At the first violation.
-    pub(crate) fn find(bytes: &[u8]) -> Result<Self, ImageError> {
-        let mut sections = Self::place(bytes)?;
-        sections.named = sections.named_roots(bytes)?;
-        sections.check_roots(bytes)?;
-        sections.check_fragments(bytes)?;
+    pub(crate) fn check(bytes: &[u8]) -> Result<Self, ImageError> {
+        let sections = Self::begin(bytes)?;
+        sections.check_pointers(bytes)?;
+        sections.check_functions(bytes)?;
         sections.check_symbols(bytes)?;
         Ok(sections)
     }
 
-    /// As [`find`](Self::find), and checks the pointers too.
-    pub(crate) fn check(bytes: &[u8]) -> Result<Self, ImageError> {
-        let sections = Self::find(bytes)?;
-        sections.check_pointers(bytes)?;
+    /// As [`check`](Self::check), but for the pointers and their words: who fixes
+    /// them checks each as it is read.
+    pub(crate) fn find(bytes: &[u8]) -> Result<Self, ImageError> {
+        let sections = Self::begin(bytes)?;
+        sections.check_functions(bytes)?;
+        sections.check_symbols(bytes)?;
+        Ok(sections)
+    }
+
+    /// Finds the sections, and checks what is needed to find roots and functions.
+    pub(crate) fn find_linked(bytes: &[u8]) -> Result<Self, ImageError> {
+        let mut sections = Self::place(bytes)?;
+        sections.named = sections.named_roots(bytes)?;
+        sections.check_roots(bytes)?;
+        sections.check_symbols(bytes)?;
+        Ok(sections)
+    }
+
+    fn begin(bytes: &[u8]) -> Result<Self, ImageError> {
+        let mut sections = Self::place(bytes)?;
+        sections.named = sections.named_roots(bytes)?;
+        sections.check_roots(bytes)?;
+        sections.check_fragments(bytes)?;
         Ok(sections)
     }
 
@@ -269,8 +286,8 @@ impl Sections {
         Ok(())
     }
 
-    /// Sections 5 and 8: one symbol for each function pointer.
-    fn check_symbols(&self, bytes: &[u8]) -> Result<(), ImageError> {
+    /// Section 5: in order, inside, and apart from the pointers.
+    fn check_functions(&self, bytes: &[u8]) -> Result<(), ImageError> {
         let section = Section::Functions;
         let mut pointers = words(self.of(bytes, &self.pointers)).peekable();
         let mut end = 0;
@@ -284,6 +301,11 @@ impl Sections {
                 return Err(ImageError::Both { index, value });
             }
         }
+        Ok(())
+    }
+
+    /// Section 8: one symbol for each function pointer.
+    fn check_symbols(&self, bytes: &[u8]) -> Result<(), ImageError> {
         let expected = self.header.fptr_count;
         let map = self.of(bytes, &self.symbols);
         if map.is_empty() && expected == 0 {
