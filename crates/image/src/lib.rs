@@ -5,6 +5,8 @@
 //! - [`save`] makes what the module wrote a self-describing file; [`container`]
 //!   is what the additions are packed in.
 //! - [`describe`] and [`show`] print.
+//! - [`original`] is the kernel's memory as it was; [`export`] writes it as an ELF
+//!   core for debuggers.
 //!
 //! No bytes are trusted: damaged and hostile ones give an error or a warning.
 
@@ -14,17 +16,21 @@ pub mod container;
 mod context;
 pub mod describe;
 mod error;
+pub mod export;
 mod extension;
 mod image;
+pub mod original;
 mod save;
 mod sections;
 pub mod show;
+mod surroundings;
 pub mod typed;
 
 pub use error::{ImageError, Section};
 pub use extension::Extension;
 pub use image::{Image, Root};
 pub use save::{Additions, save};
+pub use surroundings::Surroundings;
 
 /// The layouts that an image and its extension are made of.
 pub use kflat_abi as abi;
