@@ -1,5 +1,7 @@
 //! A hand-made image as an ELF core: what debuggers will read in it.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 use kflat_image::abi::extension::{ARCHITECTURE_X86_64, Hit, KIND_HIT, KIND_ORIGIN};
 use kflat_image::abi::image::{Header, MAGIC, VERSION};
 use kflat_image::abi::record::Record;
@@ -72,8 +74,11 @@ fn context() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// `PT_LOAD`s as address, physical address and contents; and the notes.
-fn read(core: &[u8]) -> (Vec<(u64, u64, Vec<u8>)>, Vec<u8>) {
+/// Address, physical address and contents of a `PT_LOAD`.
+type Load = (u64, u64, Vec<u8>);
+
+/// The `PT_LOAD`s and the notes.
+fn read(core: &[u8]) -> (Vec<Load>, Vec<u8>) {
     let word = |at: usize| u64::decode(&core[at..]).unwrap();
     assert!(core.starts_with(b"\x7fELF\x02\x01\x01"));
     assert_eq!(u16::decode(&core[16..]), Some(4), "ET_CORE");
