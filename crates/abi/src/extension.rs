@@ -72,6 +72,13 @@ pub const KIND_PROGRAM: u32 = 17;
 pub const KIND_CONTEXT: u32 = 18;
 /// The recipe's text, UTF-8. Written when the image is saved.
 pub const KIND_SOURCE: u32 = 19;
+/// The kernel's VMCOREINFO note, verbatim: `KEY=VALUE` lines that tell readers
+/// of crash dumps about the kernel. Written when the image is saved.
+pub const KIND_VMCOREINFO: u32 = 20;
+/// Kernel memory beside the objects, as it was when the image was saved, which is
+/// later than the capture: `u64` count, so many [`SurroundingRange`]s, ascending
+/// and apart, then their bytes one after the other.
+pub const KIND_SURROUNDINGS: u32 = 21;
 
 /// In [`Object::parent`] and [`Diagnostic::object`]: a root led here.
 pub const NO_OBJECT: u32 = u32::MAX;
@@ -154,6 +161,22 @@ record! {
         offset: u64,
         /// Bytes.
         size: u64,
+    }
+}
+
+/// In [`SurroundingRange::physical`]: not known.
+pub const NO_PHYSICAL: u64 = u64::MAX;
+
+record! {
+    /// Kernel memory that was saved with an image.
+    pub struct SurroundingRange, 24 bytes {
+        /// Its first address.
+        address: u64,
+        /// Bytes.
+        size: u64,
+        /// Physical address of the first byte, the others following it, or
+        /// [`NO_PHYSICAL`].
+        physical: u64,
     }
 }
 

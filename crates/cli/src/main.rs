@@ -5,6 +5,7 @@
 mod capture;
 mod colour;
 mod context;
+mod export;
 mod failure;
 mod functions;
 mod image;
@@ -18,6 +19,7 @@ mod size;
 mod test;
 mod type_source;
 mod types;
+mod vmcoreinfo;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,6 +51,7 @@ enum Command {
     Capture(capture::Arguments),
     Show(show::Arguments),
     Image(image::Arguments),
+    Export(export::Arguments),
     List(list::Arguments),
     Load(load::LoadArguments),
     Unload(load::UnloadArguments),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Capture(arguments) => capture::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Load(arguments) => load::load(arguments),
         Command::Unload(arguments) => load::unload(arguments),

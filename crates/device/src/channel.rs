@@ -40,8 +40,8 @@ pub(crate) enum Readiness {
 pub(crate) trait Channel {
     /// Carries out an ioctl; what it returns.
     fn carry_out(&self, request: Request<'_>) -> io::Result<u64>;
-    /// Maps an area of `size` bytes.
-    fn map(&self, size: usize) -> io::Result<Box<dyn Memory>>;
+    /// Maps `size` bytes of what `what`, one of `KFLAT_MMAP_*`, stands for.
+    fn map(&self, what: i64, size: usize) -> io::Result<Box<dyn Memory>>;
     /// Waits for an image; `None`: as long as it takes.
     fn poll(&self, timeout: Option<Duration>) -> io::Result<Readiness>;
     /// Reads on in the debug log; 0 at its end.
@@ -54,6 +54,6 @@ pub(crate) trait Channel {
 pub(crate) trait Memory {
     /// Bytes.
     fn size(&self) -> usize;
-    /// Copies what is at its start.
-    fn copy(&self, into: &mut [u8]);
+    /// Copies what is `at` bytes from its start on, as far as it goes.
+    fn copy(&self, at: usize, into: &mut [u8]);
 }

@@ -11,8 +11,7 @@ use kflat_abi::control::{
     KFLAT_RECIPE_UNLOAD, KFLAT_TEST_LIST, KFLAT_VERSION,
 };
 use kflat_abi::uapi::{
-    KFLAT_MEMORY_MAP, KFLAT_MMAP_FLATTEN, KFLAT_PROC_DISABLE, KFLAT_PROC_ENABLE, KFLAT_TESTS,
-    MemoryMap,
+    KFLAT_MEMORY_MAP, KFLAT_PROC_DISABLE, KFLAT_PROC_ENABLE, KFLAT_TESTS, MemoryMap,
 };
 
 use crate::channel::{Channel, Memory, Readiness, Request};
@@ -88,7 +87,9 @@ impl Channel for Kernel {
         }
     }
 
-    fn map(&self, size: usize) -> io::Result<Box<dyn Memory>> {
+    fn map(&self, what: i64, size: usize) -> io::Result<Box<dyn Memory>> {
+        const PAGE: i64 = 4096;
+        let offset = what.checked_mul(PAGE).ok_or(io::ErrorKind::InvalidInput)?;
         // SAFETY: A new mapping, at an address of the kernel's choice.
         let memory = unsafe {
             libc::mmap(
@@ -97,7 +98,7 @@ impl Channel for Kernel {
                 libc::PROT_READ,
                 libc::MAP_PRIVATE,
                 self.0.as_raw_fd(),
-                KFLAT_MMAP_FLATTEN.cast_signed(),
+                offset,
             )
         };
         if memory == libc::MAP_FAILED {
@@ -148,10 +149,15 @@ impl Memory for Mapping {
         self.size
     }
 
-    fn copy(&self, into: &mut [u8]) {
+    fn copy(&self, at: usize, into: &mut [u8]) {
+        // Whole words, of which the first and last may be needed in part.
+        let (first, before) = (at / 8, at % 8);
+        let (head, rest) = into.split_at_mut(into.len().min((8 - before) % 8));
+        let chunks = std::iter::once((before, head)).filter(|(_, head)| !head.is_empty());
+        let chunks = chunks.chain(rest.chunks_mut(8).map(|chunk| (0, chunk)));
         let words = self.memory.cast::<u64>();
-        for (index, chunk) in into.chunks_mut(8).enumerate() {
-            if 8 * index + 8 > self.size {
+        for (index, (skipped, chunk)) in (first..).zip(chunks) {
+            if index.saturating_mul(8).saturating_add(8) > self.size {
                 break;
             }
             // SAFETY: A word of the mapping, as was just checked: mappings have
@@ -160,8 +166,8 @@ impl Memory for Mapping {
             // SAFETY: As above. The kernel may write it at any time; any bytes
             // are a `u64`.
             let word = unsafe { place.read_volatile() }.to_ne_bytes();
-            for (into, byte) in chunk.iter_mut().zip(word) {
-                *into = byte;
+            for (into, byte) in chunk.iter_mut().zip(word.iter().skip(skipped)) {
+                *into = *byte;
             }
         }
     }

@@ -28,6 +28,7 @@ mod error;
     reason = "ioctl, mmap and poll are made here, and only here"
 )]
 mod kernel;
+mod memory;
 mod place;
 mod reason;
 mod session;
@@ -36,6 +37,7 @@ mod target;
 
 pub use device::{Device, Range, Stored, Versions};
 pub use error::{Error, Rejection};
+pub use memory::KernelMemory;
 pub use reason::Reason;
 pub use session::{EnableOptions, Report, Session, TestOptions};
 pub use status::{State, Status};

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use kflat_abi::control::CaptureStatus;
-use kflat_abi::uapi::{Disable, Enable, Tests};
+use kflat_abi::uapi::{Disable, Enable, KFLAT_MMAP_FLATTEN, Tests};
 
 use crate::access;
 use crate::channel::{Memory, Readiness, Request};
@@ -64,7 +64,10 @@ impl Session {
         let no_memory = || Error::NoMemory { what: what() };
         let size = area.max(1).checked_next_multiple_of(PAGE);
         let size = size.and_then(|size| usize::try_from(size).ok());
-        let mapped = device.channel.map(size.ok_or_else(no_memory)?);
+        let mapped = (device.channel).map(
+            KFLAT_MMAP_FLATTEN.cast_signed(),
+            size.ok_or_else(no_memory)?,
+        );
         let area = mapped.map_err(|error| match errno(&error) {
             libc::ENOMEM | libc::EINVAL | libc::EOVERFLOW => no_memory(),
             libc::EPERM => Error::LockedDown {
@@ -171,7 +174,7 @@ impl Session {
     pub fn captured(&self, report: &Report) -> Vec<u8> {
         let size = usize_of(report.size).min(self.area.size());
         let mut image = vec![0; size];
-        self.area.copy(&mut image);
+        self.area.copy(0, &mut image);
         image
     }
 

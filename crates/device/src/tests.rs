@@ -35,9 +35,9 @@ impl Memory for Words {
         self.0.len()
     }
 
-    fn copy(&self, into: &mut [u8]) {
+    fn copy(&self, at: usize, into: &mut [u8]) {
         let length = into.len();
-        into.copy_from_slice(&self.0[..length]);
+        into.copy_from_slice(&self.0[at..at + length]);
     }
 }
 
@@ -102,7 +102,7 @@ impl Channel for Fake {
         failure.map_or(Ok(0), Err)
     }
 
-    fn map(&self, size: usize) -> io::Result<Box<dyn Memory>> {
+    fn map(&self, _: i64, size: usize) -> io::Result<Box<dyn Memory>> {
         match self.0.borrow_mut().errnos.pop_front() {
             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
             None => Ok(Box::new(Words((0..size).map(|at| at as u8).collect()))),
@@ -262,4 +262,17 @@ fn tests_of_the_module_are_told_apart() {
     let session = Fake::failing_with(libc::ENOENT).session();
     let unknown = session.run_test("LIST", &TestOptions::default());
     assert!(matches!(unknown, Err(Error::UnknownTest { .. })));
+}
+
+#[test]
+fn kernel_memory_is_read_by_address() {
+    let device = Device::over(Box::new(Fake::default())).unwrap();
+    let memory = device.kernel_memory().unwrap();
+    let mut bytes = [0; 4];
+    assert!(memory.read(0xffff_0003, &mut bytes));
+    assert_eq!(bytes, [3, 4, 5, 6]);
+    assert!(memory.read(0xffff_0ffc, &mut bytes));
+    for outside in [0xffff_0ffd, 0xfffe_ffff, 0, u64::MAX - 1] {
+        assert!(!memory.read(outside, &mut bytes), "{outside:#x}");
+    }
 }

@@ -9,6 +9,7 @@ use kflat_btf::Btf;
 use crate::container::Container;
 use crate::context;
 use crate::sections::Sections;
+use crate::surroundings::Surroundings;
 
 /// The extension of an image. What is missing or damaged is empty.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Extension {
     program: Vec<u8>,
     context: Vec<(String, String)>,
     source: Option<String>,
+    vmcoreinfo: Option<String>,
+    surroundings: Surroundings,
 }
 
 impl Extension {
@@ -78,6 +81,18 @@ impl Extension {
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
+    }
+
+    /// The kernel's VMCOREINFO note: `KEY=VALUE` lines.
+    #[must_use]
+    pub fn vmcoreinfo(&self) -> Option<&str> {
+        self.vmcoreinfo.as_deref()
+    }
+
+    /// Kernel memory beside the objects, read when the image was saved.
+    #[must_use]
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// The extension behind the image in `bytes`.
@@ -154,6 +169,13 @@ impl Extension {
             extension.context = context::parse(text);
         }
         extension.source = text(container, abi::KIND_SOURCE, &mut warn).map(str::to_owned);
+        extension.vmcoreinfo = text(container, abi::KIND_VMCOREINFO, &mut warn).map(str::to_owned);
+        if let Some(payload) = container.get(abi::KIND_SURROUNDINGS) {
+            match Surroundings::decode(payload) {
+                Ok(surroundings) => extension.surroundings = surroundings,
+                Err(what) => warn(abi::KIND_SURROUNDINGS, what),
+            }
+        }
         let all = extension.objects.len();
         extension.keep_objects_inside(sections.header.memory_size);
         if extension.objects.len() < all {
@@ -244,6 +266,8 @@ fn kind_name(kind: u32) -> String {
         abi::KIND_PROGRAM => "instructions of the recipe program",
         abi::KIND_CONTEXT => "context lines",
         abi::KIND_SOURCE => "lines of the recipe",
+        abi::KIND_VMCOREINFO => "lines of VMCOREINFO",
+        abi::KIND_SURROUNDINGS => "surroundings of the objects",
         kind => return format!("entries of kind {kind}"),
     }
     .to_owned()

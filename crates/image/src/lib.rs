@@ -8,6 +8,8 @@
 //! - [`load`] loads an image at new addresses, for code that uses it. Only there
 //!   is `unsafe` code: in `load/mapping.rs`, `load/heap.rs`, and in the contracts
 //!   of `load/resident.rs`.
+//! - [`original`] is the kernel's memory as it was; [`export`] writes it as an ELF
+//!   core for debuggers.
 //!
 //! No bytes are trusted: damaged and hostile ones give an error or a warning.
 
@@ -17,18 +19,22 @@ pub mod container;
 mod context;
 pub mod describe;
 mod error;
+pub mod export;
 mod extension;
 mod image;
 pub mod load;
+pub mod original;
 mod save;
 mod sections;
 pub mod show;
+mod surroundings;
 pub mod typed;
 
 pub use error::{ImageError, Section};
 pub use extension::Extension;
 pub use image::{Image, Root};
 pub use save::{Additions, save};
+pub use surroundings::Surroundings;
 
 /// The layouts that an image and its extension are made of.
 pub use kflat_abi as abi;

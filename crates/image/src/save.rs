@@ -6,6 +6,7 @@ use crate::container::{Builder, Container};
 use crate::context;
 use crate::error::ImageError;
 use crate::sections::Sections;
+use crate::surroundings::Surroundings;
 
 /// What user space adds when an image is saved.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +19,10 @@ pub struct Additions<'a> {
     pub source: &'a str,
     /// Keys and values: kernel release, architecture, …
     pub context: &'a [(String, String)],
+    /// The kernel's VMCOREINFO note.
+    pub vmcoreinfo: &'a str,
+    /// Kernel memory beside the objects.
+    pub surroundings: Option<&'a Surroundings>,
 }
 
 /// The self-describing file of what the module wrote: `captured` is an image and,
@@ -33,11 +38,17 @@ pub fn save(captured: &[u8], additions: &Additions<'_>) -> Result<Vec<u8>, Image
     let start = image.len().next_multiple_of(abi::ALIGNMENT as usize);
     let behind = captured.get(start..).unwrap_or(&[]);
     let context = context::write(additions.context)?;
+    let surroundings = (additions.surroundings)
+        .filter(|surroundings| !surroundings.is_empty())
+        .map(Surroundings::encode)
+        .unwrap_or_default();
     let added = [
         (abi::KIND_TYPES, additions.types),
         (abi::KIND_PROGRAM, additions.program),
         (abi::KIND_CONTEXT, context.as_bytes()),
         (abi::KIND_SOURCE, additions.source.as_bytes()),
+        (abi::KIND_VMCOREINFO, additions.vmcoreinfo.as_bytes()),
+        (abi::KIND_SURROUNDINGS, &surroundings),
     ];
     let added = added.iter().filter(|(_, payload)| !payload.is_empty());
     let mut builder = Builder::new();

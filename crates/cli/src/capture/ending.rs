@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use kflat_device::{Reason, Report, Status};
-use kflat_image::{Additions, Image, save};
+use kflat_image::{Additions, Image, Surroundings, save};
 
 use super::output::Output;
 use crate::recipe_source::Recipe;
@@ -17,14 +17,17 @@ pub(super) struct Ending<'r> {
     pub(super) area: u64,
 }
 
+/// What is saved with an image about the machine.
+pub(super) struct Found<'f> {
+    /// Keys and values.
+    pub(super) context: &'f [(String, String)],
+    pub(super) vmcoreinfo: &'f str,
+    pub(super) surroundings: &'f Surroundings,
+}
+
 impl Ending<'_> {
     /// Saves the image and says what it is, or why there is none.
-    pub(super) fn save(
-        &self,
-        captured: &[u8],
-        context: &[(String, String)],
-        output: Output,
-    ) -> Result<()> {
+    pub(super) fn save(&self, captured: &[u8], found: &Found<'_>, output: Output) -> Result<()> {
         if self.report.size == 0 {
             return Err(self.no_image());
         }
@@ -34,7 +37,9 @@ impl Ending<'_> {
                 types: &self.recipe.types,
                 program: &self.recipe.program,
                 source: &self.recipe.source,
-                context,
+                context: found.context,
+                vmcoreinfo: found.vmcoreinfo,
+                surroundings: Some(found.surroundings),
             },
         )?;
         let place = output.write(&file)?;

@@ -3,6 +3,7 @@
 mod armed;
 mod ending;
 mod output;
+mod surroundings;
 mod target;
 mod wait;
 
@@ -19,8 +20,9 @@ use crate::size;
 use crate::type_source::TypeSource;
 use crate::{context, recipe_source};
 use armed::{Armed, Loaded};
-use ending::Ending;
+use ending::{Ending, Found};
 use output::Output;
+use surroundings::Machine;
 use target::Target;
 use wait::{Event, Signals};
 
@@ -60,6 +62,10 @@ pub(crate) struct Arguments {
     /// Bytes for the image; the kernel sets aside more than twice as much
     #[arg(long, value_name = "SIZE", default_value = "32M", value_parser = size::parse)]
     area: u64,
+    /// Also save the whole pages around the objects, the kernel's log and what
+    /// else crash wants (kflat export --profile crash)
+    #[arg(long)]
+    pages: bool,
     /// Write the debug log (kflat log)
     #[arg(long)]
     debug: bool,
@@ -109,7 +115,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let recipe = recipe_source::find(&arguments.recipe, &device, &arguments.types)?;
     // A call can't be waited for twice: what can fail, fails before.
     let output = Output::prepare(arguments.output.as_deref(), &recipe.target)?;
-    let facts = context::gather(&device, &recipe, arguments)?;
+    let machine = Machine::look(&device);
+    let facts = context::gather(&device, &recipe, arguments, machine.vmcoreinfo())?;
     let session = device.session(arguments.area)?;
     let signals = Signals::watch()?;
     let loaded = Loaded::load(session.device(), &recipe)?;
@@ -157,7 +164,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         status,
         area: session.area_size(),
     };
-    let saved = ending.save(&session.captured(&report), &facts, output);
+    let captured = session.captured(&report);
+    let surroundings = machine.surroundings(session.device(), &captured, arguments.pages);
+    let found = Found {
+        context: &facts,
+        vmcoreinfo: machine.vmcoreinfo(),
+        surroundings: &surroundings,
+    };
+    let saved = ending.save(&captured, &found, output);
     // The command goes on to its end, however the capture went.
     let ended = target.wait(&signals);
     saved?;
