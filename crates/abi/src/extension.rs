@@ -66,8 +66,9 @@ pub const KIND_TYPES: u32 = 16;
 /// The recipe program that captured the image ([`crate::program`]); objects and
 /// diagnostics refer to it. Written when the image is saved.
 pub const KIND_PROGRAM: u32 = 17;
-/// `KEY=VALUE` lines, UTF-8: kernel release, architecture, build id, … Written
-/// when the image is saved.
+/// `KEY=VALUE` lines, UTF-8: kernel release, architecture, build id, … In a value
+/// `\n` and `\r` stand for line breaks, `\\` for a backslash. Written when the
+/// image is saved.
 pub const KIND_CONTEXT: u32 = 18;
 /// The recipe's text, UTF-8. Written when the image is saved.
 pub const KIND_SOURCE: u32 = 19;

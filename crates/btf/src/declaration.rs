@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use crate::lookup::MAX_NESTING;
 use crate::types::{Btf, Kind, TypeId};
 
+/// Types that one declaration may name before it ends in `...`: damaged BTF could
+/// unfold for ever.
+const MOST_STEPS: usize = 1024;
+
 impl Btf {
     /// The type's name in C: `struct file *`, `unsigned long`, `char [16]`.
     #[must_use]
@@ -16,7 +20,8 @@ impl Btf {
     /// `int (*open)(struct inode *, struct file *)`.
     #[must_use]
     pub fn declaration(&self, id: TypeId, name: &str) -> String {
-        self.declare(id, name.to_owned(), MAX_NESTING)
+        let mut steps = MOST_STEPS;
+        self.declare(id, name.to_owned(), MAX_NESTING, &mut steps)
     }
 
     /// A function with its parameters' names: `int f(struct file *file, ...)`.
@@ -43,9 +48,19 @@ impl Btf {
     }
 
     /// Puts the type around `inner`, from the inside out, as C's grammar has it.
-    fn declare(&self, mut id: TypeId, mut inner: String, budget: usize) -> String {
+    fn declare(
+        &self,
+        mut id: TypeId,
+        mut inner: String,
+        budget: usize,
+        steps: &mut usize,
+    ) -> String {
         let mut qualifiers = String::new();
         for _ in 0..budget {
+            let Some(rest) = steps.checked_sub(1) else {
+                break;
+            };
+            *steps = rest;
             let word = match self.kind(id) {
                 Kind::Const(to) => {
                     qualifiers.push_str("const ");
@@ -88,17 +103,25 @@ impl Btf {
                     returns,
                     parameters,
                 } => {
-                    let list: Vec<String> = (parameters.iter())
-                        .map(|parameter| match parameter.of {
-                            TypeId::VOID => "...".to_owned(),
-                            of => self.declare(of, String::new(), budget / 4),
-                        })
-                        .collect();
-                    let list = if list.is_empty() {
-                        "void".to_owned()
-                    } else {
-                        list.join(", ")
-                    };
+                    let mut list = String::new();
+                    for parameter in parameters {
+                        if !list.is_empty() {
+                            list.push_str(", ");
+                        }
+                        match parameter.of {
+                            _ if *steps == 0 => {
+                                list.push_str("...");
+                                break;
+                            }
+                            TypeId::VOID => list.push_str("..."),
+                            of => {
+                                list.push_str(&self.declare(of, String::new(), budget / 4, steps));
+                            }
+                        }
+                    }
+                    if list.is_empty() {
+                        list.push_str("void");
+                    }
                     let _ = write!(inner, "({list})");
                     id = *returns;
                     continue;

@@ -180,6 +180,20 @@ fn types_that_contain_themselves_end() {
     }
 }
 
+/// Each takes a thousand of the one before it.
+#[test]
+fn functions_that_take_functions_without_end_are_cut_off() {
+    let mut a = Assembler::default();
+    let int = a.int("int", 4, true);
+    let mut function = a.prototype(int, &[("", int)]);
+    for _ in 0..8 {
+        let pointer = a.pointer(function);
+        function = a.prototype(pointer, &[("", pointer); 1000]);
+    }
+    let btf = Btf::parse(&a.finish()).unwrap();
+    assert!(btf.type_name(function).len() < 20_000);
+}
+
 #[test]
 fn damage_is_told() {
     let good = sample().finish();

@@ -51,24 +51,22 @@ pub(crate) fn word(bytes: &[u8], offset: u64) -> Option<u64> {
 }
 
 impl Sections {
-    /// Finds the sections of the image in `bytes` and checks all of it but what
-    /// the pointers' words hold.
+    /// Finds the sections of the image in `bytes`, and checks all of it.
     ///
     /// # Errors
     /// At the first violation.
-    pub(crate) fn find(bytes: &[u8]) -> Result<Self, ImageError> {
-        let mut sections = Self::place(bytes)?;
-        sections.named = sections.named_roots(bytes)?;
-        sections.check_roots(bytes)?;
-        sections.check_fragments(bytes)?;
+    pub(crate) fn check(bytes: &[u8]) -> Result<Self, ImageError> {
+        let sections = Self::begin(bytes)?;
+        sections.check_pointers(bytes)?;
         sections.check_symbols(bytes)?;
         Ok(sections)
     }
 
-    /// As [`find`](Self::find), and checks the pointers too.
-    pub(crate) fn check(bytes: &[u8]) -> Result<Self, ImageError> {
-        let sections = Self::find(bytes)?;
-        sections.check_pointers(bytes)?;
+    fn begin(bytes: &[u8]) -> Result<Self, ImageError> {
+        let mut sections = Self::place(bytes)?;
+        sections.named = sections.named_roots(bytes)?;
+        sections.check_roots(bytes)?;
+        sections.check_fragments(bytes)?;
         Ok(sections)
     }
 

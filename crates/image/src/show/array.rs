@@ -179,34 +179,36 @@ impl Tree<'_, '_, '_> {
             }
             shown += 1;
         }
-        if index < count {
-            let text = format!("/* {} more */", count - index);
-            self.printer.put(Paint::Note, &text);
-            self.printer.end()?;
-        }
+        self.more(count - index)?;
         self.printer.close();
         Ok(())
     }
 
     fn element(&mut self, value: &Value, index: u64, at: At) -> Result<(), Stop> {
-        self.printer.put(Paint::Name, &format!("[{index}]"));
-        self.printer.put(Paint::Plain, " = ");
+        self.begin_element(index);
         let at = At {
             node: self.node(Some(at.node), false, Segment::Index(index)),
             nesting: at.nesting + 1,
             ..at
         };
-        self.seen_here(value, at.node);
-        self.value(value, at)?;
-        self.printer.put(Paint::Plain, ",");
-        self.printer.end()
+        let is_object = value.view.is_some_and(|view| view.base == value.offset);
+        match self.shown(value, 1).filter(|_| is_object) {
+            Some(path) => self.see(&path),
+            None => {
+                if is_object {
+                    self.note_shown(value, 1, at.node, false);
+                }
+                self.value(value, at)?;
+            }
+        }
+        self.end_element()
     }
 
     /// A list that the recipe captured as a list.
     pub(super) fn list(&mut self, mut elements: Elements, at: At) -> Result<(), Stop> {
         let (name, link) = (
             self.typed.btf().type_name(elements.of),
-            self.typed.member_at(elements.of, elements.link),
+            self.typed.link_name(&elements),
         );
         self.printer.put(Paint::Note, "/* list of ");
         self.printer.put(Paint::Type, &clean(&name));
@@ -215,27 +217,27 @@ impl Tree<'_, '_, '_> {
                 .put(Paint::Note, &format!(" by {}", clean(&link)));
         }
         self.printer.put(Paint::Note, " */ ");
-        let mut index = 0;
+        let is_shown = at.depth < self.options.depth;
+        // Noted first: what leads from one element to another says where it is.
+        let mut rows = Vec::new();
+        let mut count = 0;
         while let Some(value) = self.typed.next_element(&mut elements) {
-            if index == 0 {
-                self.printer.open()?;
+            if rows.len() < self.options.elements {
+                let node = self.node(Some(at.node), false, Segment::Index(count));
+                let other = self.shown(&value, 1);
+                if is_shown {
+                    self.note_shown(&value, 1, node, false);
+                }
+                rows.push((value, node, other));
             }
-            if (index as usize) < self.options.elements {
-                self.list_element(&value, index, at)?;
-            }
-            index += 1;
+            count += 1;
             self.printer.spend(1)?;
         }
-        let more = index.saturating_sub(self.options.elements as u64);
-        if more > 0 {
-            let text = format!("/* {more} more */");
-            self.printer.put(Paint::Note, &text);
-            self.printer.end()?;
-        }
-        if index == 0 {
+        if rows.is_empty() {
             self.printer.put(Paint::Plain, "{ }");
         } else {
-            self.printer.close();
+            let more = count - rows.len() as u64;
+            self.list_rows(rows, more, is_shown, at)?;
         }
         if !elements.complete {
             self.printer.note("the rest was not captured");
@@ -243,23 +245,49 @@ impl Tree<'_, '_, '_> {
         Ok(())
     }
 
-    fn list_element(&mut self, value: &Value, index: u64, at: At) -> Result<(), Stop> {
-        if let Some(path) = self.shown(value) {
-            self.printer.put(Paint::Name, &format!("[{index}]"));
-            self.printer.put(Paint::Plain, " = ");
-            let text = format!("→ see {}", clean(&path));
-            self.printer.put(Paint::Arrow, &text);
-        } else if at.depth >= self.options.depth {
-            self.printer.put(Paint::Name, &format!("[{index}]"));
-            self.printer.put(Paint::Plain, " = {…}");
-        } else {
+    fn list_rows(
+        &mut self,
+        rows: Vec<(Value, u32, Option<String>)>,
+        more: u64,
+        is_shown: bool,
+        at: At,
+    ) -> Result<(), Stop> {
+        self.printer.open()?;
+        for (index, (value, node, other)) in (0..).zip(rows) {
             let at = At {
+                node,
                 depth: at.depth + 1,
-                ..at
+                nesting: at.nesting + 1,
             };
-            return self.element(value, index, at);
+            self.begin_element(index);
+            match other {
+                Some(path) => self.see(&path),
+                None if is_shown => self.value(&value, at)?,
+                None => self.printer.put(Paint::Plain, "{…}"),
+            }
+            self.end_element()?;
         }
+        self.more(more)?;
+        self.printer.close();
+        Ok(())
+    }
+
+    fn begin_element(&mut self, index: u64) {
+        self.printer.put(Paint::Name, &format!("[{index}]"));
+        self.printer.put(Paint::Plain, " = ");
+    }
+
+    fn end_element(&mut self) -> Result<(), Stop> {
         self.printer.put(Paint::Plain, ",");
+        self.printer.end()
+    }
+
+    fn more(&mut self, count: u64) -> Result<(), Stop> {
+        if count == 0 {
+            return Ok(());
+        }
+        let text = format!("/* {count} more */");
+        self.printer.put(Paint::Note, &text);
         self.printer.end()
     }
 }

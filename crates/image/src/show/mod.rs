@@ -4,7 +4,8 @@
 //! followed (`→`), each object is shown once, and later ones say where
 //! (`→ see file.f_inode`). Without types, words are shown.
 
-pub(crate) mod array;
+mod array;
+mod pointer;
 pub(crate) mod printer;
 mod raw;
 mod tree;

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use kflat_abi::extension::NO_OBJECT;
-use kflat_btf::{Kind, TypeId};
+use kflat_btf::TypeId;
 
-use super::printer::{Paint, Printer, Stop, clean, number, quoted};
+use super::printer::{Paint, Printer, Stop, clean, number};
 use super::{Options, ShowError};
 use crate::describe::reason;
 use crate::typed::{Aim, Pointer, Shape, Typed, Value, root_name};
 
 /// How deeply the view may nest, structures inside each other included.
-const DEEPEST: usize = 96;
+pub(super) const DEEPEST: usize = 96;
 
 /// A place on the way from a root: paths are made of them when needed.
 struct Node<'i> {
@@ -27,6 +27,9 @@ pub(super) enum Segment<'i> {
     Member(&'i str),
     Index(u64),
 }
+
+/// What objects are told apart by: offset, type, view, number of elements.
+pub(super) type Key = (u64, TypeId, Option<u32>, u64);
 
 /// Where a value is shown.
 #[derive(Clone, Copy)]
@@ -44,8 +47,8 @@ pub(super) struct Tree<'a, 'i, 'o> {
     pub(super) options: &'a Options,
     pub(super) printer: &'a mut Printer<'o>,
     nodes: Vec<Node<'i>>,
-    /// Objects that are shown, and where, by offset, type and view.
-    seen: HashMap<(u64, TypeId, Option<u32>), u32>,
+    /// Objects that are shown: at which node, and whether that is a pointer.
+    pub(super) seen: HashMap<Key, (u32, bool)>,
 }
 
 /// Shows what `options` select.
@@ -107,7 +110,7 @@ impl<'i> Tree<'_, 'i, '_> {
     /// The value that a path leads to.
     fn selected(&mut self, value: &Value, path: &str) -> Result<(), Stop> {
         let node = self.node(None, false, Segment::Text(path.to_owned()));
-        self.seen.insert(key(value), node);
+        self.note_shown(value, 1, node, false);
         self.declare(value.of, path);
         let at = At {
             node,
@@ -165,7 +168,7 @@ impl<'i> Tree<'_, 'i, '_> {
         };
         self.printer.put(Paint::Name, &clean(&place));
         let node = self.node(None, false, Segment::Text(place));
-        self.seen.insert(key(&value), node);
+        self.note_shown(&value, count, node, false);
         let at = At {
             node,
             depth: 0,
@@ -219,11 +222,7 @@ impl<'i> Tree<'_, 'i, '_> {
             Shape::Composite { .. } => self.composite(value, at)?,
             Shape::Array { element, count } => self.array(value, element, count, at)?,
             Shape::Pointer(pointer) => {
-                let to = match self.typed.btf().kind(self.typed.btf().resolve(value.of)) {
-                    Kind::Pointer(to) => *to,
-                    _ => TypeId::VOID,
-                };
-                self.pointer(&pointer, to, at)?;
+                self.pointer(&pointer, self.typed.pointee(value.of), at)?;
                 if let Pointer::Outside(_) = pointer
                     && let Some(code) = self.typed.missing(value.offset)
                 {
@@ -262,7 +261,7 @@ impl<'i> Tree<'_, 'i, '_> {
     }
 
     /// The members; `arrow`: their holder was reached through a pointer.
-    fn members(&mut self, value: &Value, at: At, arrow: bool) -> Result<(), Stop> {
+    pub(super) fn members(&mut self, value: &Value, at: At, arrow: bool) -> Result<(), Stop> {
         let typed = self.typed;
         for member in typed.members(value) {
             let inner = At {
@@ -312,7 +311,10 @@ impl<'i> Tree<'_, 'i, '_> {
             self.printer.put(Paint::Name, &clean(member.name));
             self.printer.put(Paint::Plain, " = ");
             match typed.shape(&member.value) {
-                Shape::Pointer(pointer) => self.mention(&pointer)?,
+                Shape::Pointer(pointer) => {
+                    let to = typed.pointee(member.value.of);
+                    self.mention(&pointer, to)?;
+                }
                 _ => self.printer.put(Paint::Plain, "…"),
             }
         }
@@ -320,196 +322,22 @@ impl<'i> Tree<'_, 'i, '_> {
         Ok(())
     }
 
-    /// A pointer, and what it leads to where that is to be followed.
-    pub(super) fn pointer(
-        &mut self,
-        pointer: &Pointer<'i>,
-        to: TypeId,
-        at: At,
-    ) -> Result<(), Stop> {
-        let Pointer::Inside { aim: Some(aim), .. } = pointer else {
-            return self.mention(pointer);
-        };
-        if aim.is_string {
-            self.arrow_address(pointer, false);
-            return self.string(aim);
-        }
-        let btf = self.typed.btf();
-        let same = btf.resolve(to) == btf.resolve(aim.value.of) && aim.delta == 0;
-        if !same && !aim.is_followed {
-            return self.mention(pointer);
-        }
-        if self.seen.contains_key(&key(&aim.value)) {
-            return self.mention(pointer);
-        }
-        self.arrow_address(pointer, true);
-        if !same {
-            self.whereabouts(aim)?;
-        }
-        let is_object = btf.composite(aim.value.of).is_some();
-        if is_object && (at.depth >= self.options.depth || at.nesting >= DEEPEST) {
-            self.printer.put(Paint::Plain, "{…}");
-            return Ok(());
-        }
-        self.seen.insert(key(&aim.value), at.node);
-        let at = At {
-            depth: at.depth + 1,
-            ..at
-        };
-        if aim.count != 1 || aim.value.of == TypeId::VOID {
-            self.elements_of(aim, at)
-        } else if is_object
-            && self.typed.list(&aim.value).is_none()
-            && !self.typed.is_link(aim.value.of)
-        {
-            self.printer.open()?;
-            self.members(&aim.value, at, true)?;
-            self.printer.close();
-            Ok(())
-        } else {
-            let inner = At {
-                nesting: at.nesting + 1,
-                ..at
-            };
-            self.value(&aim.value, inner)
-        }
-    }
-
-    /// `.mnt of struct mount `, for a pointer to something other than the start
-    /// of what its type says.
-    fn whereabouts(&mut self, aim: &Aim) -> Result<(), Stop> {
-        if aim.value.of == TypeId::VOID {
-            return Ok(());
-        }
-        let text = match u64::try_from(aim.delta) {
-            Ok(0) => String::new(),
-            Ok(delta) => {
-                self.spend_on_members(aim.value.of)?;
-                match self.typed.member_at(aim.value.of, delta) {
-                    Some(path) => format!(".{path} of "),
-                    None => format!("byte {delta} of "),
-                }
-            }
-            Err(_) => format!("{} bytes before ", aim.delta.unsigned_abs()),
-        };
-        self.printer.put(Paint::Arrow, &clean(&text));
-        let name = self.typed.btf().type_name(aim.value.of);
-        self.printer.put(Paint::Type, &clean(&name));
-        self.printer.put(Paint::Plain, " ");
-        Ok(())
-    }
-
-    fn spend_on_members(&mut self, of: TypeId) -> Result<(), Stop> {
-        let composite = self.typed.btf().composite(of);
-        (self.printer).spend(composite.map_or(0, |c| c.members.len() as u64))
-    }
-
-    /// The arrow, and with `addresses` the original address.
-    fn arrow_address(&mut self, pointer: &Pointer<'_>, arrow: bool) {
-        if let Pointer::Inside { target, .. } = pointer
-            && self.options.addresses
-            && let Some(address) = self.typed.image().address(*target)
-        {
-            self.printer.put(Paint::Number, &format!("{address:#x} "));
-        }
-        if arrow {
-            self.printer.put(Paint::Arrow, "→ ");
-        }
-    }
-
-    /// A pointer that is not followed: where it leads, in a few words.
-    fn mention(&mut self, pointer: &Pointer<'i>) -> Result<(), Stop> {
-        match pointer {
-            Pointer::Null => self.printer.put(Paint::Plain, "NULL"),
-            Pointer::Function("") => self.printer.put(Paint::Note, "/* no symbol */ 0"),
-            Pointer::Function(symbol) => self.printer.put(Paint::Symbol, &clean(symbol)),
-            Pointer::Outside(address) => {
-                self.printer.put(Paint::Number, &format!("{address:#x}"));
-                if let Some(path) = (self.typed.offset_of(*address))
-                    .and_then(|offset| self.typed.object_at(offset).map(|index| (offset, index)))
-                    .and_then(|(offset, index)| self.known(index, offset))
-                {
-                    self.printer.note(&format!("see {}", clean(&path)));
-                }
-            }
-            Pointer::Inside { target, aim: None } => {
-                self.arrow_address(pointer, true);
-                let text = format!("memory + {target:#x}");
-                self.printer.put(Paint::Arrow, &text);
-            }
-            Pointer::Inside { aim: Some(aim), .. } => {
-                self.arrow_address(pointer, true);
-                match self.seen.get(&key(&aim.value)).copied() {
-                    Some(node) => {
-                        let text = format!("see {}", self.inside(node, aim)?);
-                        self.printer.put(Paint::Arrow, &clean(&text));
-                    }
-                    None => {
-                        self.whereabouts(aim)?;
-                        self.printer.put(Paint::Plain, "{…}");
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Where an object is shown, if it is.
-    pub(super) fn shown(&self, value: &Value) -> Option<String> {
-        self.seen.get(&key(value)).map(|node| self.path(*node))
+    pub(super) fn shown(&self, value: &Value, count: u64) -> Option<String> {
+        let (node, _) = self.seen.get(&key(value, count))?;
+        Some(self.path(*node))
     }
 
-    /// Notes where an object is shown.
-    pub(super) fn seen_here(&mut self, value: &Value, node: u32) {
-        if value.view.is_some_and(|view| view.base == value.offset) {
-            self.seen.entry(key(value)).or_insert(node);
-        }
+    /// Notes where an object is shown; `pointer`: the node is a pointer to it.
+    pub(super) fn note_shown(&mut self, value: &Value, count: u64, node: u32, pointer: bool) {
+        let place = self.seen.entry(key(value, count));
+        place.or_insert((node, pointer));
     }
 
-    /// Where the object that begins at `offset` is shown, if it is.
-    fn known(&self, index: u32, offset: u64) -> Option<String> {
-        let (value, _) = self.typed.object(index)?;
-        let node = *self.seen.get(&key(&value))?;
-        (value.offset == offset).then(|| self.path(node))
-    }
-
-    /// The path of what a pointer into the object at `node` leads to.
-    fn inside(&mut self, node: u32, aim: &Aim) -> Result<String, Stop> {
-        let path = self.path(node);
-        let Some(delta) = u64::try_from(aim.delta).ok().filter(|delta| *delta > 0) else {
-            return Ok(path);
-        };
-        self.spend_on_members(aim.value.of)?;
-        let size = self.typed.btf().size(aim.value.of).unwrap_or(1).max(1);
-        let (index, rest) = (delta / size, delta % size);
-        let member = self.typed.member_at(aim.value.of, rest);
-        Ok(match (index, member) {
-            (0, Some(member)) => format!("{path}->{member}"),
-            (index, Some(member)) => format!("{path}[{index}].{member}"),
-            (index, None) if rest == 0 => format!("{path}[{index}]"),
-            _ => format!("{path} + {delta:#x}"),
-        })
-    }
-
-    fn string(&mut self, aim: &Aim) -> Result<(), Stop> {
-        let skip = u64::try_from(aim.delta).unwrap_or(0);
-        let start = Value {
-            offset: aim.value.offset.saturating_add(skip),
-            ..aim.value
-        };
-        let length = start.end.saturating_sub(start.offset);
-        self.printer.spend(length / 64)?;
-        let bytes = self.typed.bytes(&start, length).unwrap_or(&[]);
-        let end = bytes.iter().position(|byte| *byte == 0);
-        let text = quoted(
-            bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes),
-            self.options.characters,
-        );
-        self.printer.put(Paint::Text, &text);
-        if end.is_none() {
-            self.printer.note("cut off");
-        }
-        Ok(())
+    /// Says that an object is shown elsewhere.
+    pub(super) fn see(&mut self, path: &str) {
+        let text = format!("→ see {}", clean(path));
+        self.printer.put(Paint::Arrow, &text);
     }
 
     pub(super) fn is_zero(&self, value: &Value, size: u64) -> bool {
@@ -529,7 +357,7 @@ impl<'i> Tree<'_, 'i, '_> {
     }
 
     /// The path of a node.
-    fn path(&self, node: u32) -> String {
+    pub(super) fn path(&self, node: u32) -> String {
         let mut way = Vec::new();
         let mut next = Some(node);
         while let Some(node) = next.and_then(|index| self.nodes.get(index as usize)) {
@@ -552,8 +380,9 @@ impl<'i> Tree<'_, 'i, '_> {
 }
 
 /// What tells objects apart that were shown.
-fn key(value: &Value) -> (u64, TypeId, Option<u32>) {
-    (value.offset, value.of, value.view.map(|view| view.index))
+pub(super) fn key(value: &Value, count: u64) -> Key {
+    let view = value.view.map(|view| view.index);
+    (value.offset, value.of, view, count)
 }
 
 /// Text of a value that holds no others.

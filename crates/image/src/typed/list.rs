@@ -15,6 +15,7 @@ pub struct Elements {
     index: u32,
     /// The type of the elements.
     pub of: TypeId,
+    head_type: TypeId,
     /// Offset of the link in an element.
     pub link: u64,
     size: u64,
@@ -40,6 +41,7 @@ impl<'i> Typed<'i> {
             at: value.offset,
             index: action.target,
             of: TypeId(view.btf_id),
+            head_type: value.of,
             link: u64::from(action.link),
             size: u64::from(view.size),
             rest: self.image.header().ptr_count,
@@ -74,10 +76,17 @@ impl<'i> Typed<'i> {
         })
     }
 
-    /// The member at `offset` of a type, as C writes it: `f_path.dentry`. Of a
-    /// union it is the first one.
+    /// The member that links a list's elements.
     #[must_use]
-    pub fn member_at(&self, of: TypeId, offset: u64) -> Option<String> {
+    pub fn link_name(&self, elements: &Elements) -> Option<String> {
+        self.member_at(elements.of, elements.link, elements.head_type)
+    }
+
+    /// The member at `offset` of a type, as C writes it: `f_path.dentry`. Of
+    /// several that begin there it is the outermost of type `wanted`, or else the
+    /// innermost; of a union the first.
+    #[must_use]
+    pub fn member_at(&self, of: TypeId, offset: u64, wanted: TypeId) -> Option<String> {
         const MOST_NESTING: usize = 16;
         let (mut of, mut rest, mut path) = (of, offset, String::new());
         for _ in 0..MOST_NESTING {
@@ -96,7 +105,8 @@ impl<'i> Typed<'i> {
             }
             path.push_str(name);
             rest -= start;
-            let is_end = self.btf.composite(member.of).is_none() || self.is_link(member.of);
+            let is_end = self.btf.composite(member.of).is_none()
+                || (rest == 0 && self.btf.resolve(member.of) == self.btf.resolve(wanted));
             if is_end && !name.is_empty() {
                 return (rest == 0).then_some(path);
             }

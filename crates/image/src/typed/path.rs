@@ -1,6 +1,8 @@
 //! Paths to values: `file.f_path.dentry->d_name.name`, `task.children[2].comm`.
 
-use std::fmt;
+use std::fmt::Write as _;
+
+use kflat_btf::TypeId;
 
 use super::{Pointer, Shape, Typed, Value};
 use crate::image::Root;
@@ -115,7 +117,6 @@ impl<'i> Typed<'i> {
                 Step::Member(name) => self.step_to_member(current, name, &at)?,
                 Step::Index(index) => self.step_to_element(current, *index, &at)?,
             });
-            use fmt::Write as _;
             // Writing to a String can't fail.
             let _ = match step {
                 Step::Member(name) => write!(at, ".{name}"),
@@ -152,7 +153,7 @@ impl<'i> Typed<'i> {
             here = match here {
                 Here::Pointer(pointer) => Here::Value(self.lead(&pointer, 0, at)?),
                 Here::Value(value) => match self.shape(&value) {
-                    Shape::Pointer(pointer) => Here::Pointer(pointer),
+                    Shape::Pointer(pointer) => Here::Pointer(self.anywhere(pointer, value.of)),
                     _ => return Ok(value),
                 },
             };
@@ -198,16 +199,34 @@ impl<'i> Typed<'i> {
                         index,
                     })
             }
-            Shape::Pointer(pointer) => match self.lead(&pointer, 0, at)? {
-                head if self.list(&head).is_some() => {
-                    self.step_to_element(Here::Value(head), index, at)
+            Shape::Pointer(pointer) => {
+                let pointer = self.anywhere(pointer, value.of);
+                match self.lead(&pointer, 0, at)? {
+                    head if self.list(&head).is_some() => {
+                        self.step_to_element(Here::Value(head), index, at)
+                    }
+                    _ => self.lead(&pointer, index, at),
                 }
-                _ => self.lead(&pointer, index, at),
-            },
+            }
             _ => Err(PathError::NoElements {
                 at: at.to_owned(),
                 of: self.btf.type_name(value.of),
             }),
+        }
+    }
+
+    /// A pointer of type `of` that was not followed, but leads to something that
+    /// was captured all the same.
+    fn anywhere(&self, pointer: Pointer<'i>, of: TypeId) -> Pointer<'i> {
+        let Pointer::Outside(address) = pointer else {
+            return pointer;
+        };
+        match self.elsewhere(address, self.pointee(of)) {
+            Some(aim) => Pointer::Inside {
+                target: aim.value.offset,
+                aim: Some(aim),
+            },
+            None => pointer,
         }
     }
 

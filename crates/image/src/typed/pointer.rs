@@ -1,6 +1,6 @@
 //! Where pointers lead.
 
-use kflat_abi::program::{Action, OP_POINTER, OP_STRING};
+use kflat_abi::program::{Action, OP_POINTER, OP_STRING, OPERAND_CONSTANT, Operand};
 use kflat_btf::{Kind, TypeId};
 
 use super::{Typed, Value, View};
@@ -67,6 +67,14 @@ impl<'i> Typed<'i> {
     /// What `action` says of a pointer that leads to `target`.
     pub(super) fn aim(&self, target: u64, action: &Action) -> Option<Aim> {
         let mask = u64::from(action.tag_mask);
+        let most = match action.count {
+            Operand {
+                kind: OPERAND_CONSTANT,
+                value,
+                ..
+            } if value > 0 => u64::from(value),
+            _ => u64::MAX,
+        };
         if action.op == OP_STRING {
             let index = self.objects.tagged(target, action.target, mask)?;
             let aim = self.aim_at(index, target)?;
@@ -80,8 +88,12 @@ impl<'i> Typed<'i> {
             0 => self.objects.at(start, action.target),
             mask => self.objects.tagged(start, action.target, mask),
         };
-        // A list's links lead into its elements.
-        index.and_then(|index| self.aim_at(index, target))
+        let aim = self.aim_at(index?, target)?;
+        Some(Aim {
+            // Another pointer may have led to more of them.
+            count: aim.count.min(most),
+            ..aim
+        })
     }
 
     /// Object `index` as what a pointer to `target` leads to.
@@ -94,6 +106,24 @@ impl<'i> Typed<'i> {
             is_string: false,
             is_followed: true,
         })
+    }
+
+    /// What is at the original `address`, if it was captured on another way and
+    /// begins with a value of type `to`.
+    #[must_use]
+    pub fn elsewhere(&self, address: u64, to: TypeId) -> Option<Aim> {
+        let aim = self.guess(self.offset_of(address)?, to)?;
+        let same = self.btf.resolve(aim.value.of) == self.btf.resolve(to);
+        (same && aim.delta == 0).then_some(aim)
+    }
+
+    /// The type that a pointer type leads to.
+    #[must_use]
+    pub fn pointee(&self, of: TypeId) -> TypeId {
+        match self.btf.kind(self.btf.resolve(of)) {
+            Kind::Pointer(to) => *to,
+            _ => TypeId::VOID,
+        }
     }
 
     /// What is at `target`, of which no action speaks: an object around it, or

@@ -130,7 +130,7 @@ impl<'i> Typed<'i> {
                 };
                 match number {
                     0 | 1 if int.bool => Shape::Bool(number == 1),
-                    _ if int.char => Shape::Char(number as u8),
+                    _ if self.is_char(of) => Shape::Char(number as u8),
                     value => Shape::Number {
                         value,
                         size: int.size,

@@ -1,0 +1,335 @@
+//! What people see.
+
+use kflat_image::Image;
+use kflat_image::describe::describe;
+use kflat_image::show::{Options, ShowError, show};
+
+use crate::kernel::{captured, image};
+
+fn shown(image: &Image, options: &Options) -> String {
+    let mut out = Vec::new();
+    show(image, options, &mut out).unwrap_or_else(|error| panic!("{error}"));
+    String::from_utf8(out).expect("UTF-8")
+}
+
+/// The view of a path in the example.
+fn at(path: &str) -> String {
+    let options = Options {
+        path: Some(path.to_owned()),
+        ..Options::default()
+    };
+    shown(&image(), &options).trim_end().to_owned()
+}
+
+/// Why a path in the example leads nowhere.
+fn nowhere(path: &str) -> String {
+    let options = Options {
+        path: Some(path.to_owned()),
+        ..Options::default()
+    };
+    match show(&image(), &options, &mut Vec::new()) {
+        Err(ShowError::Path(error)) => error.to_string(),
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+const FILE: &str = r#"struct file *file = → {
+    struct path f_path = {
+        struct vfsmount *mnt = → .mnt of struct mount {
+            unsigned long mnt_hash = 7;
+            struct vfsmount mnt = {
+                int mnt_flags = 33;
+                unsigned long mnt_id = 12;
+            };
+        };
+        struct dentry *dentry = → {
+            struct dentry *d_parent = → {
+                struct dentry *d_parent = → see file->f_path.dentry->d_parent;
+                struct qstr d_name = {
+                    unsigned int len = 1;
+                    const unsigned char *name = "/";
+                };
+                int d_count = 2;
+            };
+            struct qstr d_name = {
+                unsigned int len = 8;
+                const unsigned char *name = "hostname";
+            };
+            int d_count = 1;
+        };
+    };
+    struct operations *f_op = → {
+        int (*read)(struct file *) = example_read;
+        int (*write)(struct file *) = NULL;
+    };
+    unsigned int f_mode = 0x4801d /* 294941 */;
+    int count = 2;
+    struct dentry *table = → {
+        [0] = → see file->f_path.dentry,
+        [1] = {
+            struct dentry *d_parent = → see file->f_path.dentry;
+            struct qstr d_name = { 0 };
+            int d_count = 3;
+        },
+    };
+    void *private = → see file;
+    struct file *lost = 0xffff88800fff0000 /* unreadable */;
+    union {
+        unsigned long number = 0x100000007 /* 4294967303 */;
+        unsigned int halves = 7;
+    };
+    struct flags bits = {
+        unsigned int low : 3 = 5;
+        unsigned int high : 5 = 22;
+    };
+    unsigned int numbers[8] = { 1 <repeats 5 times>, 2, 0, 0 };
+    struct file *never = 0xffff888000200000 /* see file->f_path.dentry */;
+};
+"#;
+
+const TASK: &str = r#"struct task *task = → {
+    enum state state = RUNNING;
+    int pid = 1;
+    char comm[16] = "init";
+    struct list_head children = /* list of struct task by sibling */ {
+        [0] = {
+            enum state state = SLEEPING;
+            int pid = 2;
+            char comm[16] = "sh";
+            struct list_head children = /* list of struct task by sibling */ { };
+            struct list_head sibling = { next = → see task->children[1].sibling, prev = → see task->children };
+            struct file *file = 0xffff888000100000 /* see file */;
+            char grade = 'A';
+        },
+        [1] = {
+            enum state state = SLEEPING | STOPPED;
+            int pid = 3;
+            char comm[16] = "cat";
+            struct list_head children = /* list of struct task by sibling */ { };
+            struct list_head sibling = { next = → see task->children, prev = → see task->children[0].sibling };
+            struct file *file = 0xffff888000100000 /* see file */;
+            char grade = 'A';
+        },
+    };
+    struct list_head sibling = { 0 };
+    struct file *file = 0xffff888000100000 /* see file */;
+    char grade = 'A';
+};
+"#;
+
+#[test]
+fn roots_are_shown_as_c_declares_them() {
+    let view = shown(&image(), &Options::default());
+    assert_eq!(view, format!("{FILE}{TASK}void *nothing = NULL;\n"));
+}
+
+#[test]
+fn paths_lead_through_pointers_arrays_and_lists() {
+    assert_eq!(
+        at("file.f_path.dentry->d_name.name"),
+        "const unsigned char *file.f_path.dentry->d_name.name = \"hostname\";"
+    );
+    assert_eq!(
+        at("task.children[1].comm"),
+        "char task.children[1].comm[16] = \"cat\";"
+    );
+    assert_eq!(at("task->pid"), "int task->pid = 1;");
+    assert_eq!(
+        at("file.table[1].d_count"),
+        "int file.table[1].d_count = 3;"
+    );
+    assert_eq!(at("file.numbers[5]"), "unsigned int file.numbers[5] = 2;");
+    assert_eq!(at("file.halves"), "unsigned int file.halves = 7;");
+    assert_eq!(at("file.bits.high"), "unsigned int file.bits.high = 22;");
+    assert_eq!(
+        at("task"),
+        TASK.replace("file */", "*/")
+            .replace(" /* see */", "")
+            .trim_end()
+    );
+    // Not followed by the recipe, but captured on another way.
+    assert_eq!(
+        at("task.file.f_op.read"),
+        "int (*task.file.f_op.read)(struct file *) = example_read;"
+    );
+}
+
+#[test]
+fn a_wrong_path_is_told_what_is_near() {
+    let cases = [
+        (
+            "fil",
+            "there is no root \"fil\"; the image has file, task, nothing",
+        ),
+        (
+            "file.f_pth",
+            "struct file at file has no member \"f_pth\"; did you mean \"f_path\"?",
+        ),
+        (
+            "file.f_path.xyz",
+            "struct path at file.f_path has no member \"xyz\"; it has mnt, dentry",
+        ),
+        (
+            "task.children[7]",
+            "task.children has 2 elements, there is no [7]",
+        ),
+        (
+            "file.numbers[8]",
+            "file.numbers has 8 elements, there is no [8]",
+        ),
+        (
+            "file.table[2]",
+            "file.table has 2 elements, there is no [2]",
+        ),
+        (
+            "file.lost.count",
+            "file.lost leads to 0xffff88800fff0000, which was not captured",
+        ),
+        ("file.f_op.write.x", "file.f_op.write is NULL"),
+        (
+            "file.f_op.read.x",
+            "file.f_op.read is the function example_read",
+        ),
+        ("nothing.x", "nothing is NULL"),
+        ("task.pid.x", "task.pid is of type int and has no members"),
+        (
+            "task.pid[0]",
+            "task.pid is of type int: no array, list or pointer that an index could follow",
+        ),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(nowhere(path), expected);
+    }
+    for path in [
+        "file.",
+        "file.f_path[",
+        "file.f_path[x]",
+        "file..f_path",
+        "file-f_path",
+    ] {
+        assert!(
+            nowhere(path).contains("ot a path") || nowhere(path).contains("no root"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn depth_elements_characters_and_lines_bound_the_view() {
+    let shallow = shown(
+        &image(),
+        &Options {
+            depth: 1,
+            ..Options::default()
+        },
+    );
+    assert!(shallow.contains("struct dentry *dentry = → {…};"));
+    assert!(shallow.contains("[1] = {…},"));
+    let narrow = shown(
+        &image(),
+        &Options {
+            elements: 1,
+            ..Options::default()
+        },
+    );
+    assert!(narrow.contains("/* 1 more */"));
+    assert!(narrow.contains("{ 1 <repeats 5 times>, … /* 3 more */ }"));
+    let short = shown(
+        &image(),
+        &Options {
+            characters: 4,
+            ..Options::default()
+        },
+    );
+    assert!(short.contains("name = \"host\"…;"));
+    let few = shown(
+        &image(),
+        &Options {
+            lines: 5,
+            ..Options::default()
+        },
+    );
+    assert!(few.contains("The view ends after 5 lines") && few.lines().count() < 10);
+}
+
+#[test]
+fn addresses_zeros_and_colours_can_be_asked_for() {
+    let options = Options {
+        addresses: true,
+        zeros: true,
+        ..Options::default()
+    };
+    let view = shown(&image(), &options);
+    assert!(view.contains("struct file *file = 0xffff888000100000 → {"));
+    assert!(view.contains("struct vfsmount *mnt = 0xffff888000400010 → .mnt of struct mount {"));
+    assert!(view.contains("struct list_head sibling = { next = NULL, prev = NULL };"));
+    let coloured = shown(
+        &image(),
+        &Options {
+            colour: true,
+            ..Options::default()
+        },
+    );
+    assert!(coloured.contains("\x1b["));
+    let mut plain = String::new();
+    for (index, part) in coloured.split("\x1b[").enumerate() {
+        plain.push_str(if index == 0 {
+            part
+        } else {
+            part.split_once('m').unwrap().1
+        });
+    }
+    assert_eq!(plain, shown(&image(), &Options::default()));
+}
+
+#[test]
+fn objects_are_shown_by_type() {
+    let of = |name: &str| Options {
+        type_name: Some(name.to_owned()),
+        ..Options::default()
+    };
+    let view = shown(&image(), &of("struct mount"));
+    assert!(
+        view.starts_with("*(struct mount *)0xffff888000400000 = {\n    unsigned long mnt_hash")
+    );
+    let error = show(&image(), &of("struct mont"), &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("struct mount"), "{error}");
+}
+
+#[test]
+fn without_types_words_are_shown() {
+    let image = Image::open(captured().0).unwrap();
+    let view = shown(&image, &Options::default());
+    assert!(view.starts_with("file = → {\n    [0x0] = → {\n        [0x0] = 0x0000000000000021,"));
+    assert!(view.contains("[0x10] = → \"hostname\","));
+    assert!(view.contains("[0x0] = example_read,"));
+    assert!(view.contains("[0x28] = → see file,"));
+    assert!(view.ends_with("nothing = NULL;\n"));
+    let path = Options {
+        path: Some("file.f_op".to_owned()),
+        ..Options::default()
+    };
+    let error = show(&image, &path, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, ShowError::NoTypes));
+}
+
+#[test]
+fn an_image_is_described() {
+    let mut out = Vec::new();
+    describe(&image(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for line in [
+        "Recipe for visit",
+        "  hit by \"cat\" (pid 42, tid 43) on CPU 0, 5.000000001 s after boot",
+        "  captured in 7 µs",
+        "  release: 6.12.1",
+        "3 roots:",
+        "  file: struct file *, at offset 0x0, 112 bytes from 0xffff888000100000",
+        "  nothing: void *, NULL or not captured",
+        "         3 × struct task, 216 bytes",
+        "Not captured (1):",
+        "  file->lost: unreadable at 0xffff88800fff0000 (112 bytes)",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
