@@ -7,6 +7,7 @@ mod colour;
 mod context;
 mod failure;
 mod functions;
+mod graph;
 mod image;
 mod list;
 mod load;
@@ -14,6 +15,7 @@ mod log;
 mod recipe;
 mod recipe_source;
 mod show;
+mod show_json;
 mod size;
 mod test;
 mod type_source;
@@ -49,6 +51,7 @@ enum Command {
     Capture(capture::Arguments),
     Show(show::Arguments),
     Image(image::Arguments),
+    Graph(graph::Arguments),
     List(list::Arguments),
     Load(load::LoadArguments),
     Unload(load::UnloadArguments),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Capture(arguments) => capture::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Graph(arguments) => graph::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Load(arguments) => load::load(arguments),
         Command::Unload(arguments) => load::unload(arguments),
