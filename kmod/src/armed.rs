@@ -5,10 +5,10 @@ use kflat_abi::extension::{MODE_SKIP_BODY, MODE_STOP_MACHINE, REASON_ATOMIC_CONT
 
 use crate::alloc::Arc;
 use crate::capture::{Capture, Entered};
-use crate::claims::Claim;
 use crate::deferral::Deferral;
 use crate::error::Result;
 use crate::probe::{Call, Decision, Handler};
+use crate::ready::Ready;
 use crate::stop_machine;
 
 /// What the probe's handler knows.
@@ -16,22 +16,17 @@ pub(crate) struct Armed {
     /// Flushed when this is dropped: before the capture.
     deferral: Deferral,
     capture: Arc<Capture>,
-    /// `None`: any process.
-    claim: Option<Claim>,
+    ready: Arc<Ready>,
 }
 
 impl Armed {
     /// `ENOMEM`.
-    pub(crate) fn new(capture: Arc<Capture>, claim: Option<Claim>) -> Result<Self> {
+    pub(crate) fn new(capture: Arc<Capture>, ready: Arc<Ready>) -> Result<Self> {
         Ok(Self {
             deferral: Deferral::new(capture.clone())?,
             capture,
-            claim,
+            ready,
         })
-    }
-
-    fn is_for_current(&self) -> bool {
-        self.claim.as_ref().is_none_or(Claim::is_current)
     }
 
     fn after_copy(&self) -> Decision {
@@ -51,15 +46,15 @@ impl Armed {
 
 impl Handler for Armed {
     fn wants_return(&self) -> bool {
-        self.is_for_current() && self.capture.is_armed()
+        self.capture.is_for_current() && self.capture.is_armed()
     }
 
     fn hit(&self, call: &Call<'_>) -> Decision {
-        if !self.is_for_current() {
+        if !self.capture.is_for_current() {
             self.capture.miss();
             return Decision::RunOn;
         }
-        let entered = self.capture.enter(|hit, arguments| {
+        let entered = self.capture.enter(&self.ready, |hit, arguments| {
             hit.register_count = call.registers(&mut hit.registers);
             hit.probe = call.address();
             for (position, argument) in (0..).zip(arguments) {

@@ -8,20 +8,21 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use kflat_abi::control::{STATE_ARMED, STATE_CAPTURING, STATE_FAILED, STATE_IDLE, STATE_READY};
 use kflat_abi::extension::{self as abi, ARCHITECTURE_X86_64, Hit};
-use kflat_abi::program::{MAX_ARGUMENTS, ROOT_GLOBAL};
+use kflat_abi::program::{MAX_ARGUMENTS, MAX_ROOTS};
 use kflat_abi::record::Record;
-use kflat_engine::{Clock, Inputs, Quiet, Report, Verified, required_words};
+use kflat_engine::{Clock, Inputs, Quiet, Report, required_words};
 
-use crate::alloc::{Arc, Buffer};
+use crate::alloc::Arc;
 use crate::area::{Area, Pages, WorkPages};
+use crate::claims::Claim;
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel_log;
 use crate::memory::KernelMemory;
 use crate::module::module;
 use crate::outcome::Outcome;
-use crate::registry::EnabledRecipe;
+use crate::ready::Ready;
 use crate::relay::{Held, Relay};
 use crate::signal::Signal;
 use crate::symbols::KernelSymbols;
@@ -45,8 +46,8 @@ struct Data {
     /// The engine's working memory.
     work: WorkPages,
     memory: KernelMemory,
-    /// Addresses of the global roots, by root index.
-    globals: Buffer<u64>,
+    /// The recipe that was hit.
+    ready: Option<Arc<Ready>>,
     hit: Hit,
     arguments: [u64; MAX_ARGUMENTS],
     /// Address of the task's `task_struct`.
@@ -61,11 +62,19 @@ struct Data {
 }
 
 impl Data {
-    fn parts(&mut self) -> (Inputs<'_>, &mut [u64], &mut KernelMemory, &mut Line) {
+    fn parts<'d>(
+        &'d mut self,
+        ready: &'d Ready,
+    ) -> (
+        Inputs<'d>,
+        &'d mut [u64],
+        &'d mut KernelMemory,
+        &'d mut Line,
+    ) {
         let inputs = Inputs {
             arguments: &self.arguments,
             current: self.current,
-            globals: &self.globals,
+            globals: &ready.globals,
         };
         (inputs, &mut self.work, &mut self.memory, &mut self.line)
     }
@@ -89,9 +98,10 @@ impl Options {
     }
 }
 
-/// A capture, from enabling its recipe on.
+/// A capture, from enabling the first of its recipes on.
 pub(crate) struct Capture {
-    recipe: EnabledRecipe,
+    /// `None`: for any process.
+    claim: Option<Claim>,
     area: Arc<Area>,
     signal: Arc<Signal>,
     pub(crate) options: Options,
@@ -103,16 +113,15 @@ pub(crate) struct Capture {
 impl Capture {
     /// Sets everything aside that the hit will need. `ENOMEM`.
     pub(crate) fn prepare(
-        recipe: EnabledRecipe,
+        claim: Option<Claim>,
         area: Arc<Area>,
         signal: Arc<Signal>,
         options: Options,
     ) -> Result<Arc<Self>> {
-        let verified = recipe.verified().ok_or(Error::EINVAL)?;
         let data = Data {
-            work: WorkPages::new(area.clone(), work_size(&verified, area.size()))?,
+            work: WorkPages::new(area.clone(), work_size(area.size()))?,
             memory: KernelMemory::new(),
-            globals: resolve_globals(&verified)?,
+            ready: None,
             hit: Hit {
                 architecture: ARCHITECTURE_X86_64,
                 mode: options.mode,
@@ -128,7 +137,7 @@ impl Capture {
         area.begin();
         signal.set(STATE_ARMED);
         Arc::new(Self {
-            recipe,
+            claim,
             area,
             signal,
             options,
@@ -137,16 +146,17 @@ impl Capture {
         })
     }
 
-    /// The function that it waits for.
-    pub(crate) fn name(&self) -> &str {
-        self.recipe.name()
+    /// Whether it is for the process that makes the current call. Any context.
+    pub(crate) fn is_for_current(&self) -> bool {
+        self.claim.as_ref().is_none_or(Claim::is_current)
     }
 
-    /// The hit, for the first one; `fill` adds registers and arguments. Any
-    /// context.
+    /// The hit of `ready`, for the first one; `fill` adds registers and
+    /// arguments. Any context.
     #[inline]
     pub(crate) fn enter(
         &self,
+        ready: &Arc<Ready>,
         fill: impl FnOnce(&mut Hit, &mut [u64; MAX_ARGUMENTS]),
     ) -> Option<Entered<'_>> {
         let Some(mut held) = self.data.take(ARMED) else {
@@ -154,6 +164,7 @@ impl Capture {
             return None;
         };
         let data = &mut *held;
+        data.ready = Some(ready.clone());
         data.started_ns = Monotonic.now_ns();
         data.current = task::current_address();
         (data.hit.boot_ns, data.hit.wall_ns) = clock::stamp();
@@ -197,11 +208,12 @@ impl Capture {
         let report = self.write_image(&mut data);
         data.outcome = Outcome {
             report,
+            recipe: data.ready.as_ref().map_or(0, |ready| ready.index),
             capture_ns: data.hit.capture_ns,
             write_ns: Monotonic.now_ns().saturating_sub(started),
             pause_ns: data.hit.pause_ns,
         };
-        self.log_end(&data.outcome);
+        self.log_end(&data);
         let state = match (report.total_size, self.options.discard) {
             (0, _) => STATE_FAILED,
             (_, true) => STATE_IDLE,
@@ -219,10 +231,12 @@ impl Capture {
         if data.prevented != 0 {
             return failed(data.prevented);
         }
-        let Some(verified) = self.recipe.verified() else {
+        let Data {
+            work, hit, ready, ..
+        } = data;
+        let Some(verified) = ready.as_ref().and_then(|ready| ready.verified()) else {
             return Report::default();
         };
-        let Data { work, hit, .. } = data;
         let mut write = |words: &mut [u64]| {
             kflat_engine::write(&verified, work, words, hit, &mut KernelSymbols)
         };
@@ -235,10 +249,11 @@ impl Capture {
         }
     }
 
-    fn log_end(&self, outcome: &Outcome) {
+    fn log_end(&self, data: &Data) {
         let mut line = Line::new();
-        trace::summary(&mut line, self.recipe.name(), outcome);
-        if outcome.report.reason == abi::REASON_ATOMIC_CONTEXT {
+        let name = data.ready.as_ref().map_or("", |ready| ready.name());
+        trace::summary(&mut line, name, &data.outcome);
+        if data.outcome.report.reason == abi::REASON_ATOMIC_CONTEXT {
             kernel_log::write(kernel_log::WARNING, &line);
         }
         if let Some(owner) = self.options.owner {
@@ -286,12 +301,12 @@ impl Entered<'_> {
     /// which `check_object.py` checks.
     #[inline(never)]
     pub(crate) fn copy(&mut self) {
-        let recipe = &self.capture.recipe;
         let data = &mut *self.data;
-        let done = match self.capture.options.owner {
-            None => copy_quietly(recipe, data),
-            Some(owner) => copy_and_log(recipe, data, owner),
-        };
+        let ready = data.ready.clone();
+        let done = ready.and_then(|ready| match self.capture.options.owner {
+            None => copy_quietly(&ready, data),
+            Some(owner) => copy_and_log(&ready, data, owner),
+        });
         if done.is_none() {
             data.prevented = abi::REASON_NO_MEMORY;
         }
@@ -322,17 +337,17 @@ impl Entered<'_> {
 
 // Not inlined: two engines in one function would take the stack of both.
 #[inline(never)]
-fn copy_quietly(recipe: &EnabledRecipe, data: &mut Data) -> Option<()> {
-    let verified = recipe.verified()?;
-    let (inputs, work, memory, _) = data.parts();
+fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
+    let verified = ready.verified()?;
+    let (inputs, work, memory, _) = data.parts(ready);
     kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet)?;
     Some(())
 }
 
 #[inline(never)]
-fn copy_and_log(recipe: &EnabledRecipe, data: &mut Data, owner: Owner) -> Option<()> {
-    let verified = recipe.verified()?;
-    let (inputs, work, memory, line) = data.parts();
+fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
+    let verified = ready.verified()?;
+    let (inputs, work, memory, line) = data.parts(ready);
     let mut trace = LogTrace {
         log: &module().log,
         owner,
@@ -345,23 +360,7 @@ fn copy_and_log(recipe: &EnabledRecipe, data: &mut Data, owner: Owner) -> Option
 
 /// Bytes of working memory: what leads to an image of `area` bytes takes about
 /// as many; a quarter more leaves room for a table of visited objects.
-fn work_size(program: &Verified<'_>, area: u64) -> u64 {
-    let (_, _, roots) = program.program().counts();
-    let least = required_words(roots) as u64 * 8;
+fn work_size(area: u64) -> u64 {
+    let least = required_words(MAX_ROOTS) as u64 * 8;
     area.saturating_add(area / 4).saturating_add(least)
-}
-
-/// Addresses of the global roots by root index; 0: there is no such symbol.
-fn resolve_globals(verified: &Verified<'_>) -> Result<Buffer<u64>> {
-    let program = verified.program();
-    let (_, _, roots) = program.counts();
-    let mut globals = Buffer::new(roots as usize)?;
-    for (index, global) in (0..roots).zip(globals.iter_mut()) {
-        let root = program
-            .root_at(index)
-            .filter(|root| root.source == ROOT_GLOBAL);
-        let symbol = root.and_then(|root| program.string_at(root.symbol));
-        *global = symbol.and_then(KernelSymbols::resolve).unwrap_or(0);
-    }
-    Ok(globals)
 }

@@ -32,6 +32,7 @@ mod module;
 mod outcome;
 mod probe;
 mod ram;
+mod ready;
 mod registry;
 mod relay;
 mod self_test;

@@ -4,16 +4,21 @@
 //! `kflat-tests [PART_OF_A_NAME]` prints one line for each story and the sum of
 //! them at the end.
 
+mod bad_input;
 mod child;
 mod client;
+mod command;
+mod executor;
 mod facts;
 mod image;
 mod kdump;
+mod kflat;
 mod lifetimes;
 mod loading;
 mod memory_map;
 mod probes;
 mod program;
+mod recipes;
 mod registers;
 mod session;
 mod sites;
@@ -35,6 +40,10 @@ const THEMES: &[(&str, &[Story])] = &[
     ("registers", registers::STORIES),
     ("lifetimes", lifetimes::STORIES),
     ("client", client::STORIES),
+    ("command", command::STORIES),
+    ("executor", executor::STORIES),
+    ("recipes", recipes::STORIES),
+    ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
 ];
 

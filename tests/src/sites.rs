@@ -6,7 +6,7 @@ use crate::Story;
 use crate::child::Child;
 use crate::facts::{call_runs, symbol};
 use crate::program::Recipe;
-use crate::session::Options;
+use crate::session::{Options, Session};
 use crate::world::{self, Scene};
 
 pub(crate) const STORIES: &[Story] = &[
@@ -14,6 +14,7 @@ pub(crate) const STORIES: &[Story] = &[
     ("an_address_that_is_no_code_is_refused", no_code),
     ("at_a_tracepoint", at_a_tracepoint),
     ("an_unknown_tracepoint_is_refused", no_tracepoint),
+    ("the_first_of_several_recipes_captures", several_recipes),
     (
         "a_tracepoint_can_neither_skip_nor_halt",
         a_tracepoint_runs_on,
@@ -93,5 +94,50 @@ fn a_tracepoint_runs_on() -> Result<()> {
         let error = refused_with(&scene, options);
         ensure!(error == Some(libc::EINVAL), "{error:?}");
     }
+    Ok(())
+}
+
+/// A recipe that waits beside others, unloaded at the end.
+struct Beside<'s>(&'s Session, &'static str);
+
+impl Drop for Beside<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.unload(self.1);
+    }
+}
+
+fn several_recipes() -> Result<()> {
+    let scene = Scene::with(FORK, &forked(FORK))?;
+    let session = &scene.session;
+    let refused = session.enable_also(world::TARGET).err();
+    ensure!(
+        refused.and_then(|error| error.raw_os_error()) == Some(libc::EINVAL),
+        "one more than none"
+    );
+    session.load(&world::recipe(world::TARGET).build())?;
+    let _beside = Beside(session, world::TARGET);
+
+    // The added one is hit first, then the other one.
+    scene.enable(own_pid())?;
+    session.enable_also(world::TARGET)?;
+    call_runs("process")?;
+    Child::start(|| Ok(()))?.join()?;
+    world::check(&scene.captured()?)?;
+    let status = session.status()?;
+    ensure!(status.recipe == 1, "it was recipe {}", status.recipe);
+
+    // The other way round.
+    scene.enable(own_pid())?;
+    session.enable_also(world::TARGET)?;
+    Child::start(|| Ok(()))?.join()?;
+    let late = session.enable_also(world::TARGET).err();
+    ensure!(
+        late.and_then(|error| error.raw_os_error()) == Some(libc::EBUSY),
+        "armed after the hit"
+    );
+    call_runs("process")?;
+    let image = scene.captured()?;
+    ensure!(image.root(0)? == image.root(2)?, "not the task that forked");
+    ensure!(session.status()?.recipe == 0, "it was the added one");
     Ok(())
 }

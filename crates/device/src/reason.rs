@@ -15,6 +15,12 @@ impl Reason {
         matches!(self.0, abi::REASON_AREA_TOO_SMALL | abi::REASON_NO_MEMORY)
     }
 
+    /// Whether all was captured that the image would hold, and its bytes counted.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        self.0 == abi::REASON_AREA_TOO_SMALL
+    }
+
     /// Whether it is a bound that the recipe sets.
     #[must_use]
     pub fn is_limit(self) -> bool {

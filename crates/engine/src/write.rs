@@ -22,7 +22,8 @@ pub struct Report {
     pub image_size: u64,
     /// Bytes in the area, the extension included; 0: there is no image.
     pub total_size: u64,
-    /// Bytes that the area would have needed; no more than that.
+    /// Bytes that the area would have needed at least: where there was no room
+    /// for them, names of functions come on top.
     pub needed_size: u64,
     /// Objects.
     pub objects: u64,
@@ -105,7 +106,11 @@ fn too_small(work: &Work<'_>, area: &mut [u64], needed: u64, scratch: usize) -> 
     Area::new(area).clear(0, scratch);
     Report {
         needed_size: needed,
-        reason: abi::REASON_AREA_TOO_SMALL,
+        // Where the working memory ended first, nobody knows what the rest needs.
+        reason: match work.state.reason {
+            abi::REASON_NO_MEMORY => abi::REASON_NO_MEMORY,
+            _ => abi::REASON_AREA_TOO_SMALL,
+        },
         ..report(work)
     }
 }

@@ -72,12 +72,11 @@ impl Sections {
 
     fn place(bytes: &[u8]) -> Result<Self, ImageError> {
         let length = bytes.len();
-        let header = Header::decode(bytes).ok_or(ImageError::NoHeader { length })?;
-        if header.magic != MAGIC {
-            return Err(ImageError::Magic {
-                found: header.magic,
-            });
+        // A short file of another kind is told as one.
+        if let Some(found) = u64::decode(bytes).filter(|found| *found != MAGIC) {
+            return Err(ImageError::Magic { found });
         }
+        let header = Header::decode(bytes).ok_or(ImageError::NoHeader { length })?;
         if header.version != VERSION {
             return Err(ImageError::Version {
                 found: header.version,

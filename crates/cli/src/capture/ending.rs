@@ -1,7 +1,7 @@
 //! What was captured: saved, and told.
 
 use anyhow::{Result, anyhow};
-use kflat_device::{Report, Status};
+use kflat_device::{Reason, Report, Status};
 use kflat_image::{Additions, Image, save};
 
 use super::output::Output;
@@ -80,8 +80,8 @@ impl Ending<'_> {
         let area = size::shown(self.area);
         match self.status.reason {
             Some(reason) if reason.wants_larger_area() => anyhow!(
-                "{function} was called, but {reason}: it needs {} bytes and has {} ({area}); run \
-                 again with {}",
+                "{function} was called, but {reason}: it needs at least {} bytes and has {} \
+                 ({area}); run again with {}",
                 self.status.needed_size,
                 self.area,
                 self.larger_area()
@@ -95,10 +95,14 @@ impl Ending<'_> {
     }
 
     fn larger_area(&self) -> String {
-        let needed = match self.status.needed_size {
-            needed if needed > self.area => needed,
+        let needed = self.status.needed_size;
+        let counted = self.status.reason.is_some_and(Reason::is_counted) && needed > self.area;
+        let needed = if counted {
+            // With room for names that were not counted.
+            needed.saturating_add(needed / 8)
+        } else {
             // What the rest would need nobody knows.
-            _ => self.area.saturating_mul(2),
+            needed.max(self.area).saturating_mul(2)
         };
         format!("--area {}", size::argument(needed))
     }
@@ -120,7 +124,7 @@ fn caller(file: Vec<u8>) -> String {
 mod tests {
     use super::*;
     use kflat_abi::extension::{REASON_AREA_TOO_SMALL, REASON_LIMIT_DEPTH, REASON_NO_MEMORY};
-    use kflat_device::{Reason, State};
+    use kflat_device::State;
     use std::time::Duration;
 
     fn ending(recipe: &Recipe, reason: u32, size: u64, needed: u64) -> Ending<'_> {
@@ -160,8 +164,8 @@ mod tests {
         };
         let none = ending(&recipe, REASON_AREA_TOO_SMALL, 0, 70_000);
         let said = none.no_image().to_string();
-        assert!(said.contains("needs 70000 bytes"), "{said}");
-        assert!(said.ends_with("--area 69K"), "{said}");
+        assert!(said.contains("needs at least 70000 bytes"), "{said}");
+        assert!(said.ends_with("--area 77K"), "{said}");
 
         let full = ending(&recipe, REASON_NO_MEMORY, 4000, 4000);
         let said = full.judge().unwrap_err().to_string();

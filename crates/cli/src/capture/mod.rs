@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "RECIPE-OR-FUNCTION")]
     recipe: String,
     /// Only calls of this process (all its threads) or thread
-    #[arg(long, short, value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, short, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(1..))]
     pid: Option<i32>,
     /// Where the image goes; `-` for the standard output [default: FUNCTION.img]
     #[arg(long, short, value_name = "FILE")]
