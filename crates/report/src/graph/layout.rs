@@ -26,7 +26,7 @@ const MARGIN: f64 = 24.0;
 const GAP_ACROSS: f64 = 110.0;
 const GAP_DOWN: f64 = 14.0;
 /// Of a character of the drawing's font.
-pub(super) const CHARACTER: f64 = 6.9;
+const CHARACTER: f64 = 7.3;
 /// Passes over all columns.
 const SWEEPS: usize = 12;
 

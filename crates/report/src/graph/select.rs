@@ -9,8 +9,6 @@ use crate::model::{Links, Model, Places, Titles, cut, shown};
 const MOST_STRINGS: usize = 4;
 /// Members of one edge that are named.
 const MOST_LABELS: usize = 3;
-/// Pointers of an object that are looked at.
-const MOST_POINTERS: usize = 1 << 16;
 
 struct Selection<'m, 'i> {
     model: &'m Model<'i>,
@@ -153,7 +151,7 @@ impl Selection<'_, '_> {
             return Vec::new();
         };
         let mut out = Vec::new();
-        for link in self.links.inside(node).iter().take(MOST_POINTERS) {
+        for link in self.links.inside(node) {
             let (Some(to), false) = (link.object, link.is_chain) else {
                 continue;
             };
@@ -170,7 +168,7 @@ impl Selection<'_, '_> {
         for list in self.links.lists_in(node) {
             let name = self.label(object, list.head);
             let name = name.strip_suffix(".next").unwrap_or(&name);
-            for (index, (_, element)) in list.elements.iter().enumerate().take(MOST_POINTERS) {
+            for (index, (_, element)) in list.elements.iter().enumerate() {
                 if let Some(to) = element.filter(|to| *to != object) {
                     out.push(Out {
                         label: format!("{name}[{index}]"),
@@ -211,7 +209,7 @@ impl Selection<'_, '_> {
 
     /// Several pointers from one object to another are one edge.
     fn edge(&mut self, from: usize, to: usize, label: String) {
-        let known = (self.graph.edges.iter_mut().rev().take(MOST_POINTERS))
+        let known = (self.graph.edges.iter_mut().rev())
             .take_while(|edge| edge.from == from)
             .find(|edge| edge.to == to);
         match known {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::dot::{HUES, lines};
-use super::layout::{CHARACTER, LINE, PADDING, Place, layout};
+use super::layout::{LINE, PADDING, Place, layout};
 use super::{Edge, Graph, Role};
 
 const STYLE: &str = "\
@@ -32,8 +32,11 @@ pub fn svg(graph: &Graph, out: &mut dyn Write) -> io::Result<()> {
          <defs><marker id=\"t\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" \
          markerHeight=\"7\" orient=\"auto\"><path class=\"h\" d=\"M0 0L8 4L0 8z\"/></marker></defs>"
     )?;
-    for edge in &graph.edges {
-        self::edge(graph, edge, &layout.places, out)?;
+    let curves: Vec<Curve> = (graph.edges.iter())
+        .map(|edge| Curve::of(graph, edge, &layout.places))
+        .collect();
+    for curve in &curves {
+        curve.draw(out)?;
     }
     for (node, place) in graph.nodes.iter().zip(&layout.places) {
         let (class, hue) = match node.role {
@@ -70,48 +73,68 @@ pub fn svg(graph: &Graph, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out, "</g>")?;
     }
+    for (edge, curve) in graph.edges.iter().zip(&curves) {
+        if !edge.label.is_empty() {
+            curve.label(&edge.label, out)?;
+        }
+    }
     writeln!(out, "</svg>")
 }
 
-fn edge(graph: &Graph, edge: &Edge, places: &[Place], out: &mut dyn Write) -> io::Result<()> {
-    let (from, to) = (&places[edge.from], &places[edge.to]);
-    let (start, end) = (graph.nodes[edge.from].depth, graph.nodes[edge.to].depth);
-    let (y1, y2) = (from.y + from.height / 2.0, to.y + to.height / 2.0);
-    // To the right; back to the left; or, within a column, around on the right.
-    let (x1, x2, out1, in2) = if end > start {
-        (from.x + from.width, to.x, 1.0, -1.0)
-    } else if end < start {
-        (from.x, to.x + to.width, -1.0, 1.0)
-    } else {
-        (from.x + from.width, to.x + to.width, 1.0, 1.0)
-    };
-    let bend = ((x2 - x1).abs() / 2.0).clamp(30.0, 160.0);
-    let (c1, c2) = (x1 + out1 * bend, x2 + in2 * bend);
-    write!(
-        out,
-        "<path marker-end=\"url(#t)\" d=\"M{x1:.1} {y1:.1}C{c1:.1} {y1:.1} {c2:.1} {y2:.1} {x2:.1} {y2:.1}\"/>"
-    )?;
-    if edge.label.is_empty() {
-        return Ok(writeln!(out)?);
+/// The way of an edge: a cubic Bézier curve between two heights.
+struct Curve {
+    /// Its points, from left to right or back.
+    across: [f64; 4],
+    down: [f64; 2],
+}
+
+impl Curve {
+    fn of(graph: &Graph, edge: &Edge, places: &[Place]) -> Self {
+        let (from, to) = (&places[edge.from], &places[edge.to]);
+        let (start, end) = (graph.nodes[edge.from].depth, graph.nodes[edge.to].depth);
+        // To the right; back to the left; or, within a column, around on the right.
+        let (x1, x2, out, into) = if end > start {
+            (from.x + from.width, to.x, 1.0, -1.0)
+        } else if end < start {
+            (from.x, to.x + to.width, -1.0, 1.0)
+        } else {
+            (from.x + from.width, to.x + to.width, 1.0, 1.0)
+        };
+        let bend = ((x2 - x1).abs() / 2.0).clamp(30.0, 160.0);
+        Self {
+            across: [x1, x1 + out * bend, x2 + into * bend, x2],
+            down: [from, to].map(|place| place.y + place.height / 2.0),
+        }
     }
-    /// Characters that fit between columns.
-    const LONGEST: usize = 18;
-    let count = edge.label.chars().count();
-    let label: String = if count > LONGEST {
-        let tail = edge.label.chars().skip(count - LONGEST + 1);
-        std::iter::once('…').chain(tail).collect()
-    } else {
-        edge.label.clone()
-    };
-    let (middle, level) = ((x1 + 3.0 * c1 + 3.0 * c2 + x2) / 8.0, (y1 + y2) / 2.0 - 4.0);
-    let half = label.chars().count() as f64 * CHARACTER * 10.0 / 24.0;
-    writeln!(
-        out,
-        "<text class=\"l\" x=\"{:.1}\" y=\"{level:.1}\">{}<title>{}</title></text>",
-        middle - half,
-        escaped(&label),
-        escaped(&edge.label)
-    )
+
+    fn draw(&self, out: &mut dyn Write) -> io::Result<()> {
+        let ([x1, c1, c2, x2], [y1, y2]) = (self.across, self.down);
+        writeln!(
+            out,
+            "<path marker-end=\"url(#t)\" d=\"M{x1:.1} {y1:.1}C{c1:.1} {y1:.1} {c2:.1} {y2:.1} {x2:.1} {y2:.1}\"/>"
+        )
+    }
+
+    fn label(&self, label: &str, out: &mut dyn Write) -> io::Result<()> {
+        /// Characters that fit between columns.
+        const LONGEST: usize = 18;
+        let count = label.chars().count();
+        let short: String = if count > LONGEST {
+            let tail = label.chars().skip(count - LONGEST + 1);
+            std::iter::once('…').chain(tail).collect()
+        } else {
+            label.to_owned()
+        };
+        let ([x1, c1, c2, x2], [y1, y2]) = (self.across, self.down);
+        writeln!(
+            out,
+            "<text class=\"l\" text-anchor=\"middle\" x=\"{:.1}\" y=\"{:.1}\">{}<title>{}</title></text>",
+            (x1 + 3.0 * c1 + 3.0 * c2 + x2) / 8.0,
+            (y1 + y2) / 2.0 - 4.0,
+            escaped(&short),
+            escaped(label)
+        )
+    }
 }
 
 /// Text between tags.

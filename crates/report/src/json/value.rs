@@ -28,7 +28,7 @@ impl Budget {
     /// For a value of `size` bytes.
     pub(super) fn of(size: u64, elements: Option<usize>) -> Self {
         Self {
-            values: Cell::new(size.saturating_mul(16).saturating_add(1 << 16)),
+            values: Cell::new(size.saturating_mul(16).saturating_add(1 << 10)),
             elements: elements.map_or(u64::MAX, |elements| elements as u64),
             spent: Cell::new(false),
         }
@@ -36,6 +36,11 @@ impl Budget {
 
     pub(super) fn is_spent(&self) -> bool {
         self.spent.get()
+    }
+
+    /// Whether nothing more may be written; the rest of what is open is left out.
+    fn is_exhausted(&self) -> bool {
+        self.values.get() == 0
     }
 
     fn spend(&self) -> bool {
@@ -96,7 +101,8 @@ impl<'a, 'i> Shown<'a, 'i> {
 
 impl Serialize for Shown<'_, '_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        if self.depth > DEEPEST || !self.budget.spend() {
+        if !self.budget.spend() || self.depth > DEEPEST {
+            self.budget.spent.set(true);
             return tagged(out, "cut", &true);
         }
         match self.typed.shape(&self.value) {
@@ -132,6 +138,9 @@ impl Shown<'_, '_> {
     /// Writes the members; those of unnamed structures are their holder's.
     fn members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         for member in self.typed.members(&self.value) {
+            if self.budget.is_exhausted() {
+                return map.serialize_entry("cut", &true);
+            }
             let inner = self.inner(member.value);
             if !member.name.is_empty() {
                 map.serialize_entry(member.name, &inner)?;
@@ -180,7 +189,7 @@ impl Shown<'_, '_> {
                 break;
             };
             seq.serialize_element(&self.inner(value))?;
-            if self.budget.is_spent() && self.budget.values.get() == 0 {
+            if self.budget.is_exhausted() {
                 break;
             }
         }
