@@ -8,6 +8,7 @@ mod context;
 mod export;
 mod failure;
 mod functions;
+mod graph;
 mod image;
 mod list;
 mod load;
@@ -15,6 +16,7 @@ mod log;
 mod recipe;
 mod recipe_source;
 mod show;
+mod show_json;
 mod size;
 mod test;
 mod type_source;
@@ -52,6 +54,7 @@ enum Command {
     Show(show::Arguments),
     Image(image::Arguments),
     Export(export::Arguments),
+    Graph(graph::Arguments),
     List(list::Arguments),
     Load(load::LoadArguments),
     Unload(load::UnloadArguments),
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Show(arguments) => show::run(arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Export(arguments) => export::run(arguments),
+        Command::Graph(arguments) => graph::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Load(arguments) => load::load(arguments),
         Command::Unload(arguments) => load::unload(arguments),

@@ -1,0 +1,129 @@
+//! No bytes make a graph or a stream panic, hang, or fill the memory.
+
+use std::time::{Duration, Instant};
+
+use kflat_image::Image;
+use kflat_image::container::{Builder, Container};
+use kflat_report::graph::{self, dot, graph, svg};
+use kflat_report::json::{self, json};
+use proptest::prelude::*;
+
+use crate::kernel::saved;
+
+fn exercise(bytes: Vec<u8>) {
+    let start = Instant::now();
+    let Ok(image) = Image::open(bytes) else {
+        return;
+    };
+    let graph = graph(&image, &graph::Options::default()).unwrap();
+    let mut out = Vec::new();
+    dot(&graph, &mut out).unwrap();
+    svg(&graph, &mut out).unwrap();
+    json(&image, &json::Options::default(), &mut out).unwrap();
+    assert!(out.len() < 64 << 20, "{}", out.len());
+    for path in ["file.f_path.dentry", "task.children[1]", "roots[0]"] {
+        let options = json::Options {
+            path: Some(path.to_owned()),
+            ..json::Options::default()
+        };
+        // An error is fine.
+        let _ = json(&image, &options, &mut Vec::new());
+    }
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+/// The saved example with bytes of its container changed and the checksums made
+/// right again, so that damage gets past them.
+fn damaged(which: usize, at: usize, new: &[u8]) -> Vec<u8> {
+    let mut bytes = saved();
+    let end = u64::from_le_bytes(bytes[32..40].try_into().unwrap()) as usize;
+    let start = end.next_multiple_of(8);
+    let mut entries: Vec<(u32, Vec<u8>)> = Container::parse(&bytes[start..])
+        .unwrap()
+        .entries()
+        .map(|(kind, payload)| (kind, payload.to_vec()))
+        .collect();
+    let which = which % entries.len();
+    let payload = &mut entries[which].1;
+    for (offset, byte) in new.iter().enumerate() {
+        let at = (at + offset) % payload.len();
+        payload[at] = *byte;
+    }
+    let mut builder = Builder::new();
+    for (kind, payload) in &entries {
+        builder.add(*kind, payload);
+    }
+    bytes.truncate(start);
+    bytes.extend(builder.finish());
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn changed_bytes_of_the_extension(
+        which in 0usize..8,
+        at in 0usize..4096,
+        bytes in proptest::collection::vec(any::<u8>(), 1..8),
+    ) {
+        exercise(damaged(which, at, &bytes));
+    }
+
+    #[test]
+    fn numbers_that_are_small_or_huge(
+        which in 0usize..8,
+        at in 0usize..1024,
+        number in prop_oneof![0u32..64, Just(u32::MAX), Just(1 << 31), 0xffff_fff0u32..],
+    ) {
+        exercise(damaged(which, at * 4, &number.to_le_bytes()));
+    }
+
+    #[test]
+    fn a_changed_word_of_the_image(at in 0usize..512, word in prop_oneof![0u64..1024, any::<u64>()]) {
+        let mut bytes = saved();
+        let end = u64::from_le_bytes(bytes[32..40].try_into().unwrap()) as usize;
+        let at = at * 8 % (end - 8);
+        bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        exercise(bytes);
+    }
+}
+
+/// A structure of a hundred members that all lie in each other would unfold to
+/// 100^60 values.
+#[test]
+fn types_inside_themselves_end() {
+    use kflat_btf::{Assembler, TypeId};
+    let mut types = Assembler::default();
+    let mut inner = types.int("unsigned long", 8, false);
+    for _ in 0..60 {
+        let names: Vec<String> = (0..100).map(|index| format!("m{index}")).collect();
+        let members: Vec<(&str, TypeId, u32)> =
+            names.iter().map(|name| (name.as_str(), inner, 0)).collect();
+        inner = types.structure("deep", 8, &members);
+    }
+    let bytes = saved();
+    let end = u64::from_le_bytes(bytes[32..40].try_into().unwrap()) as usize;
+    let start = end.next_multiple_of(8);
+    let mut builder = Builder::new();
+    for (kind, payload) in Container::parse(&bytes[start..]).unwrap().entries() {
+        let mut payload = payload.to_vec();
+        match kind {
+            16 => payload = types.finish(),
+            17 => {
+                // Every type of the program is the deepest one.
+                let program = kflat_image::abi::program::Program::find(&payload).unwrap();
+                let (table, count) = (program.header().types.offset, program.counts().0);
+                for index in 0..count as usize {
+                    let at = table as usize + index * 32 + 4;
+                    payload[at..at + 4].copy_from_slice(&inner.0.to_le_bytes());
+                }
+            }
+            _ => {}
+        }
+        builder.add(kind, &payload);
+    }
+    let mut file = bytes[..start].to_vec();
+    file.extend(builder.finish());
+    exercise(file);
+}

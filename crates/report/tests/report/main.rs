@@ -1,0 +1,11 @@
+//! Graphs and JSON of images.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+#[path = "../../../image/tests/image/kernel.rs"]
+mod kernel;
+
+mod graphs;
+mod hostile;
+mod large;
+mod streams;
