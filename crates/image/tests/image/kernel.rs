@@ -285,6 +285,8 @@ pub(crate) fn saved() -> Vec<u8> {
         program: &compiled.program,
         source: &compiled.source,
         context: &context,
+        vmcoreinfo: "",
+        surroundings: None,
     };
     save(&bytes, &additions).expect("an image")
 }

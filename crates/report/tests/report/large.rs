@@ -91,6 +91,8 @@ fn image() -> Image {
         program: &compiled.program,
         source: &compiled.source,
         context: &[],
+        vmcoreinfo: "",
+        surroundings: None,
     };
     Image::open(save(&bytes, &additions).unwrap()).unwrap()
 }
