@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use kflat_abi::control::{STATE_ARMED, STATE_CAPTURING, STATE_FAILED, STATE_IDLE, STATE_READY};
 use kflat_abi::extension::{self as abi, ARCHITECTURE_X86_64, Hit};
-use kflat_abi::program::{MAX_ARGUMENTS, ROOT_GLOBAL};
+use kflat_abi::program::MAX_ARGUMENTS;
 use kflat_abi::record::Record;
 use kflat_engine::{Clock, Inputs, Quiet, Report, Verified, required_words};
 
@@ -45,7 +45,7 @@ struct Data {
     /// The engine's working memory.
     work: Pages,
     memory: KernelMemory,
-    /// Addresses of the global roots, by root index.
+    /// Addresses of the program's globals, by index.
     globals: Buffer<u64>,
     hit: Hit,
     arguments: [u64; MAX_ARGUMENTS],
@@ -346,16 +346,13 @@ fn work_size(program: &Verified<'_>, area: u64) -> u64 {
     area.saturating_add(area / 4).saturating_add(least)
 }
 
-/// Addresses of the global roots by root index; 0: there is no such symbol.
+/// Addresses of the program's globals; 0: there is no such symbol.
 fn resolve_globals(verified: &Verified<'_>) -> Result<Buffer<u64>> {
     let program = verified.program();
-    let (_, _, roots) = program.counts();
-    let mut globals = Buffer::new(roots as usize)?;
-    for (index, global) in (0..roots).zip(globals.iter_mut()) {
-        let root = program
-            .root_at(index)
-            .filter(|root| root.source == ROOT_GLOBAL);
-        let symbol = root.and_then(|root| program.string_at(root.symbol));
+    let count = program.header().globals.count;
+    let mut globals = Buffer::new(count as usize)?;
+    for (index, global) in (0..count).zip(globals.iter_mut()) {
+        let symbol = program.global_at(index);
         *global = symbol.and_then(KernelSymbols::resolve).unwrap_or(0);
     }
     Ok(globals)

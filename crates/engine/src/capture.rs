@@ -29,7 +29,7 @@ pub struct Inputs<'a> {
     pub arguments: &'a [u64],
     /// Address of the current `task_struct`.
     pub current: u64,
-    /// Addresses of the global roots, by root index; 0: no such symbol.
+    /// Addresses of the program's globals, by index; 0: no such symbol.
     pub globals: &'a [u64],
 }
 
@@ -159,7 +159,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             via: index,
             element: 0,
         };
-        let word = self.root_word(index, root);
+        let word = self.root_word(root);
         if T::ENABLED {
             self.trace.event(Event::Root { index, word });
         }
@@ -185,12 +185,12 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         }
     }
 
-    fn root_word(&self, index: u32, root: Root) -> u64 {
+    fn root_word(&self, root: Root) -> u64 {
         match root.source {
-            ROOT_ARGUMENT => self.argument(u32::from(root.argument)),
+            ROOT_ARGUMENT => self.argument(root.value),
             ROOT_GLOBAL => {
                 let globals = self.inputs.globals;
-                globals.get(index as usize).copied().unwrap_or(0)
+                globals.get(root.value as usize).copied().unwrap_or(0)
             }
             _ => self.inputs.current,
         }

@@ -2,8 +2,8 @@
 //! bound nor leave its types.
 
 use kflat_abi::program::{
-    self as abi, Action, Header, MAX_ARGUMENTS, MAX_NESTING, MAX_ROOTS, NONE, Operand, Program,
-    Root, TYPE_HAS_POINTERS, Type,
+    self as abi, Action, Global, Header, MAX_ARGUMENTS, MAX_GLOBALS, MAX_NESTING, MAX_ROOTS, NONE,
+    Operand, PROGRAM_DETECT_CHANGES, Program, Root, TYPE_HAS_POINTERS, Type,
 };
 use kflat_abi::record::Record;
 
@@ -91,7 +91,9 @@ impl Verifier<'_> {
     fn header(&self) -> Check {
         let header: &Header = self.program.header();
         demand(
-            header.flags == 0 && header.reserved == [0; 3] && header.limits.reserved == 0,
+            header.flags & !PROGRAM_DETECT_CHANGES == 0
+                && header.reserved == [0; 3]
+                && header.limits.reserved == 0,
             abi::REJECTED_RESERVED,
             0,
         )?;
@@ -106,7 +108,22 @@ impl Verifier<'_> {
             header.roots.count <= MAX_ROOTS,
             abi::REJECTED_ROOT,
             header.roots.offset,
-        )
+        )?;
+        let globals = header.globals;
+        demand(
+            globals.count <= MAX_GLOBALS,
+            abi::REJECTED_GLOBAL,
+            globals.offset,
+        )?;
+        for index in 0..globals.count {
+            let name = self.program.global_at(index);
+            demand(
+                name.is_some_and(|name| !name.is_empty()),
+                abi::REJECTED_GLOBAL,
+                Self::position::<Global>(globals, index),
+            )?;
+        }
+        Ok(())
     }
 
     fn string(&self, offset: u32, at: u32) -> Check {
@@ -130,6 +147,8 @@ impl Verifier<'_> {
             abi::REJECTED_RESERVED,
             at,
         )?;
+        demand(view.parameters == 0, abi::REJECTED_PARAMETERS, at)?;
+        demand(view.tail == NONE, abi::REJECTED_TAIL, at)?;
         self.string(view.name, at)?;
         demand(
             view.size > 0
@@ -191,10 +210,11 @@ impl Verifier<'_> {
             return demand(false, abi::REJECTED_TABLES, at);
         };
         demand(
-            action.flags == 0 && action.reserved == [0; 2] && action.count.reserved == 0,
+            action.flags == 0 && action.reserved == 0 && action.count.reserved == 0,
             abi::REJECTED_RESERVED,
             at,
         )?;
+        demand(action.extra == NONE, abi::REJECTED_EXTRA, at)?;
         self.string(action.path, at)?;
         demand(action.tag_mask <= 0xfff, abi::REJECTED_TAG_MASK, at)?;
         let target = self.program.type_at(action.target);
@@ -278,17 +298,14 @@ impl Verifier<'_> {
             return demand(false, abi::REJECTED_TABLES, at);
         };
         demand(
-            root.flags == 0 && root.reserved == [0; 2],
+            root.flags == 0 && root.reserved == 0 && root.reserved2 == [0; 2],
             abi::REJECTED_RESERVED,
             at,
         )?;
         let source = match root.source {
-            abi::ROOT_ARGUMENT => usize::from(root.argument) < MAX_ARGUMENTS && root.symbol == NONE,
-            abi::ROOT_GLOBAL => self
-                .program
-                .string_at(root.symbol)
-                .is_some_and(|symbol| !symbol.is_empty()),
-            abi::ROOT_CURRENT => root.symbol == NONE,
+            abi::ROOT_ARGUMENT => (root.value as usize) < MAX_ARGUMENTS,
+            abi::ROOT_GLOBAL => root.value < self.program.header().globals.count,
+            abi::ROOT_CURRENT => root.value == 0,
             _ => false,
         };
         let action = self.program.action_at(root.action);

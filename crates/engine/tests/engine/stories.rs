@@ -493,7 +493,7 @@ fn globals_and_the_current_task_are_roots() {
     kernel.map(A, 8);
     kernel.map(B, 8);
     kernel.current = B;
-    kernel.globals = vec![0, A, 0];
+    kernel.globals = vec![A, 0];
     let mut program = Builder::default();
     let word = program.plain(8);
     program.current(pointer(0, word));
