@@ -14,7 +14,12 @@ use crate::shapes::{Data, Shape};
 use crate::{by_hand, image, programs};
 
 /// Runs of which the best is *warm*.
-const WARM: usize = 3;
+fn warm_runs() -> usize {
+    std::env::var("WARM")
+        .ok()
+        .and_then(|w| w.parse().ok())
+        .unwrap_or(3)
+}
 
 /// Nanoseconds of one repetition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +72,7 @@ fn timed(mut run: impl FnMut() -> Result<()>) -> Result<[u64; 2]> {
     };
     let cold = once()?;
     let mut warm = u64::MAX;
-    for _ in 0..WARM {
+    for _ in 0..warm_runs() {
         warm = warm.min(once()?);
     }
     Ok([cold, warm])
@@ -97,7 +102,7 @@ pub(crate) fn run(shape: Shape) -> Result<Times> {
         hand,
         ..Times::default()
     };
-    for warm in 0..=WARM {
+    for warm in 0..=warm_runs() {
         let slot = warm.min(1);
         let (captured, wrote) = by_engine(&program, &data, pointers, &mut work, &mut area)?;
         let best = |old: u64, new: u64| if old == 0 { new } else { old.min(new) };
@@ -122,7 +127,7 @@ fn by_engine(
     };
     let start = Instant::now();
     let clock = Watch(start);
-    let outcome = capture(program, work, &inputs, &mut Own, &clock, &mut Quiet);
+    let outcome = capture(program, work, area, &inputs, &mut Own, &clock, &mut Quiet);
     let captured = start.elapsed();
     let outcome = outcome.context("too little memory")?;
     let report = write(program, work, area, &Hit::default(), &mut NoSymbols);

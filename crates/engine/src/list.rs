@@ -1,56 +1,107 @@
-//! Walks a `struct list_head` list from its head, as the kernel does.
+//! Walks linear containers from their head, as the kernel does: `list_head`,
+//! `hlist`, `hlist_nulls`, `llist` and chains of pointers.
 //!
-//! The walk is iterative and ends at the head, at an element that can't be
+//! The walk is iterative and ends where the list ends, at an element that can't be
 //! captured, at the limit, or, in a damaged list, when it comes to an element a
 //! second time (Brent's algorithm: no memory, at most three rounds).
 
 use kflat_abi::extension as abi;
-use kflat_abi::program::Action;
+use kflat_abi::program::{Action, OP_CHAIN, OP_HLIST, OP_HLIST_NULLS, OP_LIST};
 
-use crate::capture::{Capture, Current};
+use crate::capture::Capture;
 use crate::diagnostics::Place;
+use crate::element::Element;
 use crate::environment::{Clock, Memory, Trace};
-use crate::word;
+use crate::expression::Scope;
+use crate::follow::{Space, Wanted};
 use crate::work::{Arrival, Link};
 
-/// Offset of `prev` in `struct list_head`.
-const PREV: u64 = 8;
+/// Offset of `prev` and `pprev` in a link.
+const BACK: u64 = 8;
+
+/// A link of the list: its head, or the link of an element.
+#[derive(Clone, Copy)]
+struct Node {
+    /// Its address.
+    address: u64,
+    /// How the image points to it.
+    link: Link,
+    /// Its offset in the object that holds it.
+    at: u64,
+}
+
+/// Where a walk stands.
+struct Walk<'e> {
+    holder: Element,
+    node: Node,
+    owner: &'e Element,
+    head: Node,
+}
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
-    /// Captures the list whose head is at byte `at` of an object.
-    pub(crate) fn list(&mut self, current: &Current, place: Place, action: &Action, at: u64) {
+    /// Captures the list whose head is at byte `at` of `owner`'s object.
+    #[inline(never)]
+    pub(crate) fn list(&mut self, owner: &Element, place: Place, action: &Action, at: u64) {
         let Some(view) = self.program.type_at(action.target) else {
             return;
         };
         let Ok(delta) = i32::try_from(at) else {
-            self.note(place, abi::REASON_OVERFLOW, current.object.address, at);
+            self.note(place, abi::REASON_OVERFLOW, owner.object.address, at);
             return;
         };
         let head = Node {
-            address: current.object.address.wrapping_add(at),
+            address: owner.object.address.wrapping_add(at),
             link: Link {
-                object: current.index,
+                object: owner.index,
                 delta,
             },
             at,
         };
-        let limit = match self.operand(action.count, None) {
+        let scope = Scope {
+            element: Some(owner),
+            value: owner.word(&self.work, at),
+            ..Scope::default()
+        };
+        let extra = self.extra(action);
+        let (Some(limit), Some(parameters)) = (
+            self.operand(place, action.count, &scope),
+            self.handed_down(place, &extra, &scope),
+        ) else {
+            return;
+        };
+        let limit = match limit {
             0 => u64::from(self.limits.elements),
             count => count.min(u64::from(self.limits.elements)),
         };
-        let link = u64::from(action.link);
-        let (mut node, mut holder) = (head, *current);
+        let mut wanted = Wanted {
+            arrival: Arrival {
+                address: 0,
+                type_index: action.target,
+                parent: place.object,
+                via: place.via,
+                depth: owner.object.depth.saturating_add(1),
+            },
+            space: Space::Kernel,
+            view: &view,
+            parameters: parameters.get(..view.parameters as usize).unwrap_or(&[]),
+        };
+        let mut walk = Walk {
+            holder: *owner,
+            node: head,
+            owner,
+            head,
+        };
         let mut resting = head.address;
         let (mut rest, mut round) = (2u64, 0u64);
         let mut walked = 0;
         loop {
-            let next = self.word_of(&holder, node.at);
-            if next == head.address {
-                self.set_link(&holder, node.at, head.link);
-                break;
+            let mut next = walk.holder.word(&self.work, walk.node.at);
+            let mut tag = 0;
+            if walked == 0 {
+                tag = next & u64::from(action.tag_mask);
+                next &= !tag;
             }
-            if next == 0 && walked == 0 {
-                // A head that was never initialised: an empty list.
+            if self.is_end(action.op, &walk, next, walked == 0) {
                 return;
             }
             if next == resting {
@@ -61,14 +112,13 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 self.note(place, abi::REASON_LIMIT_ELEMENTS, next, limit);
                 return;
             }
-            let arrival = Arrival {
-                address: next.wrapping_sub(link),
-                type_index: action.target,
-                parent: place.object,
-                via: place.via,
-                depth: current.object.depth().saturating_add(1),
+            let shift = if action.op == OP_CHAIN {
+                0
+            } else {
+                u64::from(action.link)
             };
-            let Some(object) = self.visit(place, arrival, &view, 1) else {
+            wanted.arrival.address = next.wrapping_sub(shift);
+            let Some(object) = self.visit(place, &wanted, 1) else {
                 return;
             };
             let Some(record) = self.work.object(object) else {
@@ -78,21 +128,32 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 address: next,
                 link: Link {
                     object,
-                    delta: action.link as i32,
+                    delta: shift as i32,
                 },
-                at: link,
+                at: action.link.into(),
             };
-            self.set_link(&holder, node.at, element.link);
-            holder = Current {
+            let tagged = Link {
+                delta: element.link.delta.wrapping_add(tag as i32),
+                ..element.link
+            };
+            let word = walk.holder.word_at(walk.node.at);
+            self.set_link(place, walk.holder.index, word, tagged);
+            walk.holder = Element {
                 object: record,
                 index: object,
-                words: word::words_for(
-                    record.address,
-                    u64::from(view.size) * u64::from(record.count),
-                ),
+                base: 0,
+                ..*owner
             };
-            self.link_back(&holder, &element, &node);
-            node = element;
+            if !record.address.wrapping_add(element.at).is_multiple_of(8) {
+                let address = record.address.wrapping_add(element.at);
+                self.note(place, abi::REASON_UNALIGNED, address, 0);
+                return;
+            }
+            if matches!(action.op, OP_LIST | OP_HLIST | OP_HLIST_NULLS) {
+                let holder = walk.holder;
+                self.link_back(place, &holder, &element, &walk.node);
+            }
+            walk.node = element;
             walked += 1;
             round += 1;
             if round == rest {
@@ -102,25 +163,31 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 return;
             }
         }
-        self.link_back(current, &head, &node);
     }
 
-    /// Relocates `prev` of a node if it leads where it should. A list under RCU
-    /// may have other values there: they stay.
-    fn link_back(&mut self, holder: &Current, node: &Node, previous: &Node) {
-        if self.word_of(holder, node.at + PREV) == previous.address {
-            self.set_link(holder, node.at + PREV, previous.link);
+    /// Whether `next` is the end of the list; if it is, completes it.
+    fn is_end(&mut self, op: u8, walk: &Walk<'_>, next: u64, first: bool) -> bool {
+        match op {
+            OP_LIST if next == walk.head.address => {
+                let place = self.place(walk.owner, abi::NO_OBJECT);
+                let word = walk.holder.word_at(walk.node.at);
+                self.set_link(place, walk.holder.index, word, walk.head.link);
+                self.link_back(place, walk.owner, &walk.head, &walk.node);
+                true
+            }
+            // A head that was never initialised: an empty list.
+            OP_LIST => next == 0 && first,
+            OP_HLIST_NULLS => next & 1 != 0 || next == 0,
+            _ => next == 0,
         }
     }
-}
 
-/// A `list_head` of the list.
-#[derive(Clone, Copy)]
-struct Node {
-    /// Its address.
-    address: u64,
-    /// How the image points to it.
-    link: Link,
-    /// Its offset in the object that holds it.
-    at: u64,
+    /// Relocates the way back of a node if it leads where it should. A list under
+    /// RCU may have other values there: they stay.
+    fn link_back(&mut self, place: Place, holder: &Element, node: &Node, previous: &Node) {
+        if holder.word(&self.work, node.at + BACK) == previous.address {
+            let word = holder.word_at(node.at + BACK);
+            self.set_link(place, holder.index, word, previous.link);
+        }
+    }
 }
