@@ -283,7 +283,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             wanted.parameters,
         );
         if let Some(index) = slot.object
-            && (count == 1 || self.work.object(index)?.count as u64 >= count)
+            && (count == 1 || u64::from(self.work.object(index)?.count) >= count)
         {
             return Some(index);
         }

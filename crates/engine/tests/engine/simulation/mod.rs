@@ -68,7 +68,12 @@ pub(crate) fn run_in(
     let (used, unused) = rest.split_at(old.unwrap_or(rest.len()));
     assert!(used.iter().all(|byte| *byte == 0), "no remains");
     let other = unused.iter().position(|byte| *byte != 0xa5);
-    assert_eq!(other, None, "nothing else of {} bytes after {old:?}", rest.len());
+    assert_eq!(
+        other,
+        None,
+        "nothing else of {} bytes after {old:?}",
+        rest.len()
+    );
     let size = usize::try_from(report.total_size).expect("fits");
     let image = Image::read(&bytes[..size]);
     assert_eq!(image.hit.pid, 42);
