@@ -103,7 +103,11 @@ fn too_small(work: &mut Work<'_>, needed: u64) -> Report {
     Area::new(work.area).clear(0, touched);
     Report {
         needed_size: needed,
-        reason: abi::REASON_AREA_TOO_SMALL,
+        // Where the working memory ended first, nobody knows what the rest needs.
+        reason: match work.state.reason {
+            abi::REASON_NO_MEMORY => abi::REASON_NO_MEMORY,
+            _ => abi::REASON_AREA_TOO_SMALL,
+        },
         ..report(work)
     }
 }
