@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use kflat_abi::extension::Hit;
-use kflat_engine::{Inputs, Quiet, Verified, capture, verify, write};
+use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
 
 use crate::memory::{NoSymbols, Own, Watch};
 use crate::shapes::{Data, Shape};
@@ -102,14 +102,16 @@ pub(crate) fn run(shape: Shape) -> Result<Times> {
         hand,
         ..Times::default()
     };
+    let mut state = State::new();
     for warm in 0..=warm_runs() {
         let slot = warm.min(1);
-        let (captured, wrote) = by_engine(&program, &data, pointers, &mut work, &mut area)?;
+        let (captured, wrote) =
+            by_engine(&program, &data, pointers, &mut work, &mut area, &mut state)?;
         let best = |old: u64, new: u64| if old == 0 { new } else { old.min(new) };
         times.capture[slot] = best(times.capture[slot], captured);
         times.write[slot] = best(times.write[slot], wrote);
     }
-    times.work = kflat_engine::used_words(&work) as u64 * 8;
+    times.work = state.used_words() as u64 * 8;
     times.image = area.get(4).copied().context("a header")?;
     Ok(times)
 }
@@ -120,6 +122,7 @@ fn by_engine(
     pointers: usize,
     work: &mut [u64],
     area: &mut [u64],
+    state: &mut State,
 ) -> Result<(u64, u64)> {
     let inputs = Inputs {
         arguments: &[data.root],
@@ -127,10 +130,16 @@ fn by_engine(
     };
     let start = Instant::now();
     let clock = Watch(start);
-    let outcome = capture(program, work, area, &inputs, &mut Own, &clock, &mut Quiet);
+    let regions = (&mut *work, &mut *area, &mut *state);
+    let outcome = capture(program, regions, &inputs, &mut Own, &clock, &mut Quiet);
     let captured = start.elapsed();
     let outcome = outcome.context("too little memory")?;
-    let report = write(program, work, area, &Hit::default(), &mut NoSymbols);
+    let report = write(
+        program,
+        (work, area, state),
+        &Hit::default(),
+        &mut NoSymbols,
+    );
     let whole = start.elapsed();
     black_box(&area);
     ensure!(report.reason == 0, "ended early: {outcome:?} {report:?}");

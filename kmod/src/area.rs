@@ -232,7 +232,9 @@ unsafe extern "C" fn kflat_area_release(area: *mut c_void) {
 unsafe extern "C" fn kflat_area_page(area: *mut c_void, page: u64) -> *mut c_void {
     // SAFETY: The mapping's count keeps it alive during the fault.
     let area = unsafe { Arc::<Area>::borrow_raw(area) };
-    let offset = page.checked_mul(PAGE_SIZE).filter(|at| *at < area.pages.size());
+    let offset = page
+        .checked_mul(PAGE_SIZE)
+        .filter(|at| *at < area.pages.size());
     match offset {
         Some(offset) => area
             .pages

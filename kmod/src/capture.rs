@@ -45,6 +45,8 @@ const DISARMED: u32 = 4;
 struct Data {
     /// The engine's working memory.
     work: WorkPages,
+    /// The engine's.
+    state: kflat_engine::State,
     /// Where the image is made; `None`: it is done, and others may use it.
     target: Option<Target>,
     memory: KernelMemory,
@@ -89,34 +91,6 @@ impl Target {
     }
 }
 
-/// What the engine's first phase works with.
-struct Parts<'d> {
-    inputs: Inputs<'d>,
-    work: &'d mut [u64],
-    area: &'d mut [u64],
-    memory: &'d mut KernelMemory,
-    line: &'d mut Line,
-}
-
-impl Data {
-    fn parts<'d>(&'d mut self, ready: &'d Ready) -> Option<Parts<'d>> {
-        Some(Parts {
-            inputs: Inputs {
-                arguments: &self.arguments,
-                returned: 0,
-                current: self.current,
-                globals: &ready.globals,
-                cpu: self.hit.cpu,
-                per_cpu: &ready.per_cpu,
-            },
-            work: &mut self.work,
-            area: self.target.as_mut()?.words(),
-            memory: &mut self.memory,
-            line: &mut self.line,
-        })
-    }
-}
-
 /// What is asked of a capture, beside its recipe.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Options {
@@ -156,6 +130,7 @@ impl Capture {
     ) -> Result<Arc<Self>> {
         let data = Data {
             work: WorkPages::new(area.clone(), work_size(area.size()))?,
+            state: kflat_engine::State::new(),
             target: Some(Target::new(&area, options.discard)?),
             memory: KernelMemory::new(),
             ready: None,
@@ -310,6 +285,7 @@ fn write_image(data: &mut Data) -> Report {
     }
     let Data {
         work,
+        state,
         target,
         hit,
         ready,
@@ -321,7 +297,7 @@ fn write_image(data: &mut Data) -> Report {
     match target {
         Some(target) => {
             let symbols = &mut KernelSymbols;
-            kflat_engine::write(&verified, work, target.words(), hit, symbols)
+            kflat_engine::write(&verified, (work, target.words(), state), hit, symbols)
         }
         None => Report::default(),
     }
@@ -373,17 +349,30 @@ impl Entered<'_> {
     }
 }
 
+/// What the program of `ready` begins with.
+fn inputs<'d>(ready: &'d Ready, arguments: &'d [u64], current: u64, cpu: u32) -> Inputs<'d> {
+    Inputs {
+        arguments,
+        returned: 0,
+        current,
+        globals: &ready.globals,
+        cpu,
+        per_cpu: &ready.per_cpu,
+    }
+}
+
 // Not inlined: two engines in one function would take the stack of both.
 #[inline(never)]
 fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
-    let verified = ready.verified()?;
-    let parts = data.parts(ready)?;
+    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let area = data.target.as_mut()?.words();
+    let regions = (&mut *data.work, area, &mut data.state);
+    let memory = &mut data.memory;
     kflat_engine::capture(
-        &verified,
-        parts.work,
-        parts.area,
-        &parts.inputs,
-        parts.memory,
+        &ready.verified()?,
+        regions,
+        &inputs,
+        memory,
         &Monotonic,
         &mut Quiet,
     )?;
@@ -392,23 +381,18 @@ fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
 
 #[inline(never)]
 fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
+    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let area = data.target.as_mut()?.words();
+    let regions = (&mut *data.work, area, &mut data.state);
     let verified = ready.verified()?;
-    let parts = data.parts(ready)?;
     let mut trace = LogTrace {
         log: &module().log,
         owner,
         program: verified.program(),
-        line: parts.line,
+        line: &mut data.line,
     };
-    kflat_engine::capture(
-        &verified,
-        parts.work,
-        parts.area,
-        &parts.inputs,
-        parts.memory,
-        &Monotonic,
-        &mut trace,
-    )?;
+    let memory = &mut data.memory;
+    kflat_engine::capture(&verified, regions, &inputs, memory, &Monotonic, &mut trace)?;
     Some(())
 }
 

@@ -2,9 +2,9 @@
 
 use kflat_abi::extension as abi;
 use kflat_abi::program::{
-    Action, Limits, MAX_PARAMETERS, NONE, OP_CHAIN, OP_CHOICE, OP_EMBED, OP_FUNCTION, OP_HLIST,
-    OP_HLIST_NULLS, OP_LIST, OP_LLIST, OP_PER_CPU, OP_POINTER, OP_STRING, PROGRAM_DETECT_CHANGES,
-    Program, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_EXPRESSION, ROOT_GLOBAL, Root, Type,
+    ACTION_KEEP, Action, Limits, NONE, OP_CHAIN, OP_CHOICE, OP_FUNCTION, OP_LIST, OP_PER_CPU,
+    OP_POINTER, OP_STRING, OPERAND_UNTIL, PROGRAM_DETECT_CHANGES, Program, ROOT_ARGUMENT,
+    ROOT_CURRENT, ROOT_EXPRESSION, ROOT_GLOBAL, Root, Type,
 };
 
 use crate::diagnostics::{Place, note, stop};
@@ -14,7 +14,7 @@ use crate::expression::Scope;
 use crate::fixups::Fixups;
 use crate::verify::Verified;
 use crate::visited::Visited;
-use crate::work::{Link, Object, Work};
+use crate::work::{Link, Object, State, Work};
 
 /// Nanoseconds of copying, where the program sets no limit.
 pub const DEFAULT_TIME_NS: u64 = 1_000_000_000;
@@ -58,15 +58,15 @@ pub struct Outcome {
 }
 
 /// Captures what `program` asks for into the regions `work` and `area`, of which
-/// [`write`](crate::write()) makes the image later. Neither need be cleared.
+/// [`write`](crate::write()) makes the image later, with the same `state`. Neither
+/// need be cleared.
 ///
 /// Runs in any context: it takes no lock, allocates nothing and needs less than
 /// 2 KiB of stack. `None`: `work` has fewer words than
 /// [`required_words`](crate::required_words) says.
 pub fn capture<M: Memory, C: Clock, T: Trace>(
     program: &Verified<'_>,
-    work: &mut [u64],
-    area: &mut [u64],
+    (work, area, state): (&mut [u64], &mut [u64], &mut State),
     inputs: &Inputs<'_>,
     memory: &mut M,
     clock: &C,
@@ -74,18 +74,20 @@ pub fn capture<M: Memory, C: Clock, T: Trace>(
 ) -> Option<Outcome> {
     let program = program.program();
     let (_, _, roots) = program.counts();
-    let limits = effective(program.header().limits);
     let mut capture = Capture {
-        work: Work::begin(work, area, program)?,
+        work: Work::new(work, area, state)?,
         program,
         inputs,
         memory,
         clock,
         trace,
-        limits,
-        deadline: clock.now_ns().saturating_add(limits.time_ns),
+        deadline: 0,
         steps: 0,
     };
+    capture.work.begin(program)?;
+    set_limits(&mut capture.work.state.limits, program);
+    let time = capture.work.state.limits.time_ns;
+    capture.deadline = clock.now_ns().saturating_add(time);
     if capture.work.state.stopped {
         capture.out_of_memory(NOWHERE, 0);
     }
@@ -96,13 +98,19 @@ pub fn capture<M: Memory, C: Clock, T: Trace>(
     }
     let mut cursor = 0;
     while cursor < capture.work.state.objects && !capture.work.state.stopped {
-        capture.object(cursor);
+        if let Some(rest) = capture.object(cursor) {
+            if capture.enter_object(cursor, rest) {
+                capture.frames(cursor);
+            }
+            if capture.enter_tail(cursor) {
+                capture.frames(cursor);
+            }
+        }
         cursor += 1;
     }
-    if program.header().flags & PROGRAM_DETECT_CHANGES != 0 {
+    if program.flags() & PROGRAM_DETECT_CHANGES != 0 {
         capture.detect_changes();
     }
-    capture.work.save();
     let state = &capture.work.state;
     Some(Outcome {
         reason: state.reason,
@@ -118,7 +126,8 @@ const NOWHERE: Place = Place {
     element: 0,
 };
 
-fn effective(limits: Limits) -> Limits {
+#[inline(never)]
+fn set_limits(into: &mut Limits, program: &Program<'_>) {
     fn or<N: PartialEq + Default>(limit: N, default: N) -> N {
         if limit == N::default() {
             default
@@ -126,7 +135,8 @@ fn effective(limits: Limits) -> Limits {
             limit
         }
     }
-    Limits {
+    let limits = program.limits();
+    *into = Limits {
         bytes: or(limits.bytes, u64::MAX),
         time_ns: or(limits.time_ns, DEFAULT_TIME_NS),
         objects: or(limits.objects, u32::MAX),
@@ -134,7 +144,22 @@ fn effective(limits: Limits) -> Limits {
         elements: or(limits.elements, DEFAULT_ELEMENTS),
         string: or(limits.string, DEFAULT_STRING),
         reserved: 0,
-    }
+    };
+}
+
+/// Where the actions of an object were left off.
+#[derive(Clone, Copy)]
+pub(crate) struct Rest {
+    /// The element.
+    pub(crate) number: u32,
+    /// The action.
+    pub(crate) via: u32,
+}
+
+/// Whether [`Capture::object`] carries an operation out by itself.
+#[inline]
+fn is_plain(op: u8) -> bool {
+    matches!(op, OP_POINTER | OP_STRING | OP_FUNCTION)
 }
 
 /// A capture under way.
@@ -145,12 +170,12 @@ pub(crate) struct Capture<'c, 'w, 'p, M, C, T> {
     pub(crate) memory: &'c mut M,
     clock: &'c C,
     pub(crate) trace: &'c mut T,
-    pub(crate) limits: Limits,
     deadline: u64,
     steps: u32,
 }
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
+    #[inline(never)]
     fn root(&mut self, index: u32) {
         let Some(root) = self.program.root_at(index) else {
             return;
@@ -189,6 +214,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let link = match action.op {
             OP_STRING => self.string(place, &action, scope, 1),
             OP_PER_CPU => self.on_each_cpu(place, &action, scope, 1),
+            _ if action.extra != NONE || action.count.kind == OPERAND_UNTIL => {
+                self.decoded(place, &action, scope, 1)
+            }
             _ => self.pointer(place, &action, scope, 1),
         };
         if let Some(link) = link {
@@ -216,94 +244,57 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         globals.get(index as usize).copied().unwrap_or(0)
     }
 
-    /// Carries out the actions of object `index`.
-    fn object(&mut self, index: u32) {
-        let Some(object) = self.work.object(index) else {
-            return;
-        };
-        let Some(view) = self.program.type_at(object.type_index) else {
-            return;
-        };
+    /// Carries out the actions of object `index`. `Some`: up to the action of the
+    /// element that is told; it and what follows need [`frames`](Self::frames).
+    #[inline(never)]
+    fn object(&mut self, index: u32) -> Option<Rest> {
+        let object = self.work.object(index)?;
+        let view = self.program.type_at(object.type_index)?;
         if view.tail != NONE {
-            self.flexible_elements(object, index, &view);
-            return;
+            return Some(Rest {
+                number: 0,
+                via: view.first_action,
+            });
         }
         if view.action_count == 0 {
-            return;
+            return None;
         }
-        let mut element = self.first_element(object, index, &view);
+        let mut element = Element::first(object, index, view.parameters);
         self.expect_next(&element, &view);
         loop {
             if object.count > AHEAD {
                 self.expect_element(&element, &view);
             }
             for via in view.first_action..view.first_action.wrapping_add(view.action_count) {
-                self.action(&element, via);
+                let action = self.program.action_at(via)?;
+                if !is_plain(action.op)
+                    || action.extra != NONE
+                    || action.count.kind == OPERAND_UNTIL
+                {
+                    return Some(Rest {
+                        number: element.number,
+                        via,
+                    });
+                }
+                self.word(&element, via, &action, false);
                 if self.work.state.stopped {
-                    return;
+                    return None;
                 }
             }
             element.number += 1;
             element.outermost += 1;
             element.base += u64::from(view.size);
             if element.number >= object.count || !self.step() {
-                return;
-            }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn first_element(&self, object: Object, index: u32, view: &Type) -> Element {
-        let mut element = Element {
-            object,
-            index,
-            base: 0,
-            number: 0,
-            outermost: 0,
-            parameters: [0; MAX_PARAMETERS],
-        };
-        if view.parameters > 0 {
-            let handed_down = self.work.parameters(index, view.parameters as usize);
-            for (to, from) in element.parameters.iter_mut().zip(handed_down) {
-                *to = *from;
-            }
-        }
-        element
-    }
-
-    /// Carries out action `via` on an element.
-    #[inline]
-    fn action(&mut self, element: &Element, via: u32) {
-        let Some(action) = self.program.action_at(via) else {
-            return;
-        };
-        if action.op != OP_EMBED && action.extra == NONE {
-            self.member(element, via, &action);
-        } else {
-            self.special(element, via, action);
-        }
-    }
-
-    /// An action that has a condition, is a choice or leads to embedded elements.
-    #[inline(never)]
-    fn special(&mut self, element: &Element, via: u32, action: Action) {
-        if let Some((via, action)) = self.chosen(element, via, action) {
-            if action.op == OP_EMBED {
-                self.embedded(element, via, &action);
-            } else {
-                self.member(element, via, &action);
+                return None;
             }
         }
     }
 
     /// The action that is to be carried out in place of `action`: it itself, if its
     /// condition holds, or the one that it chooses.
-    pub(crate) fn chosen(
-        &mut self,
-        element: &Element,
-        mut via: u32,
-        mut action: Action,
-    ) -> Option<(u32, Action)> {
+    #[inline(never)]
+    pub(crate) fn chosen(&mut self, element: &Element, mut via: u32) -> Option<u32> {
+        let mut action = self.program.action_at(via)?;
         // A choice leads to an action that is none.
         for _ in 0..2 {
             if action.extra == NONE {
@@ -331,7 +322,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             via = fitting.action;
             action = self.program.action_at(via)?;
         }
-        Some((via, action))
+        Some(via)
     }
 
     #[inline]
@@ -344,8 +335,33 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     }
 
     /// Carries out an action on the member of an element.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn member(&mut self, element: &Element, via: u32, action: &Action) {
+        if is_plain(action.op) {
+            let expressions = action.extra != NONE || action.count.kind == OPERAND_UNTIL;
+            return self.word(element, via, action, expressions);
+        }
+        let at = element.base + u64::from(action.offset);
+        let place = self.place(element, via);
+        let address = element.object.address.wrapping_add(at);
+        if !address.is_multiple_of(8) {
+            self.note(place, abi::REASON_UNALIGNED, address, 0);
+        } else if action.op == OP_PER_CPU {
+            let scope = Scope {
+                element: Some(element),
+                value: element.word(&self.work, at),
+                ..Scope::default()
+            };
+            let depth = element.object.depth.saturating_add(1);
+            self.on_each_cpu(place, action, scope, depth);
+        } else if (OP_LIST..=OP_CHAIN).contains(&action.op) {
+            self.list(element, place, action, at);
+        }
+    }
+
+    /// Carries out an action on a word that is a pointer, with or without expressions.
+    #[inline]
+    fn word(&mut self, element: &Element, via: u32, action: &Action, expressions: bool) {
         let at = element.base + u64::from(action.offset);
         let place = self.place(element, via);
         let address = element.object.address.wrapping_add(at);
@@ -364,27 +380,19 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         };
         let depth = element.object.depth.saturating_add(1);
         let link = match action.op {
+            OP_POINTER if expressions => self.decoded(place, action, scope, depth),
             OP_POINTER => self.pointer(place, action, scope, depth),
             OP_STRING => self.string(place, action, scope, depth),
-            OP_FUNCTION => {
+            _ => {
                 let word = element.word_at(at);
                 if Fixups::function(&mut self.work, element.index, word).is_none() {
                     self.out_of_memory(place, address);
                 }
                 return;
             }
-            OP_LIST | OP_HLIST | OP_HLIST_NULLS | OP_LLIST | OP_CHAIN => {
-                self.list(element, place, action, at);
-                return;
-            }
-            OP_PER_CPU => {
-                self.on_each_cpu(place, action, scope, depth);
-                return;
-            }
-            _ => return,
         };
         if let Some(link) = link
-            && action.flags & kflat_abi::program::ACTION_KEEP == 0
+            && action.flags & ACTION_KEEP == 0
         {
             self.set_link(place, element.index, element.word_at(at), link);
         }
@@ -459,7 +467,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         if self.clock.now_ns() < self.deadline {
             return true;
         }
-        let limit = self.limits.time_ns;
+        let limit = self.work.state.limits.time_ns;
         self.stop(NOWHERE, abi::REASON_LIMIT_TIME, 0, limit);
         false
     }

@@ -1,31 +1,61 @@
 //! What an action is carried out on, and the numbers it can refer to.
 
-use kflat_abi::program::MAX_PARAMETERS;
-
 use crate::word;
 use crate::work::{Object, Work};
+
+/// Where the numbers are that were handed down to an element.
+#[derive(Clone, Copy)]
+pub(crate) enum HandedDown {
+    /// From this word of the area on.
+    Area(u32),
+    /// From this word of the work region on.
+    Work(u32),
+}
 
 /// An element of an object: what an action belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Element {
     /// Its object.
     pub(crate) object: Object,
-    /// The object's index.
-    pub(crate) index: u32,
     /// Bytes from the object's start to the element.
     pub(crate) base: u64,
+    /// The object's index.
+    pub(crate) index: u32,
     /// Its number among the elements that are gone through.
     pub(crate) number: u32,
     /// The number of the object's own element that it is in.
     pub(crate) outermost: u32,
-    /// What was handed down to it.
-    pub(crate) parameters: [u64; MAX_PARAMETERS],
+    /// Its parameters.
+    pub(crate) parameters: HandedDown,
 }
 
 impl Element {
+    /// The first element of an object whose type has so many parameters.
+    #[inline]
+    pub(crate) fn first(object: Object, index: u32, parameters: u32) -> Self {
+        Self {
+            object,
+            base: 0,
+            index,
+            number: 0,
+            outermost: 0,
+            parameters: HandedDown::Area(object.position.wrapping_sub(parameters)),
+        }
+    }
+
     /// Its address.
     pub(crate) fn address(&self) -> u64 {
         self.object.address.wrapping_add(self.base)
+    }
+
+    /// Parameter `number`.
+    pub(crate) fn parameter(&self, work: &Work<'_>, number: u32) -> u64 {
+        let (words, first) = match self.parameters {
+            HandedDown::Area(first) => (&*work.area, first),
+            HandedDown::Work(first) => (&*work.words, first),
+        };
+        let at = first.wrapping_add(number) as usize;
+        words.get(at).copied().unwrap_or(0)
     }
 
     /// The number of `width` bytes at byte `at` of its object.

@@ -4,13 +4,14 @@
 use kflat_abi::extension as abi;
 use kflat_abi::program::{Action, MAX_NESTING, MAX_PARAMETERS, NONE, OP_EMBED, Type};
 
-use crate::capture::Capture;
-use crate::element::Element;
+use crate::capture::{Capture, Rest};
+use crate::element::{Element, HandedDown};
 use crate::environment::{Clock, Memory, Trace};
 use crate::expression::Scope;
-use crate::work::Object;
+use crate::work::{FRAME_WORDS, FRAMES, PARAMETERS, Work};
 
-/// Elements of a type whose actions are carried out in turn.
+/// Elements of a type whose actions are carried out in turn. Frames lie in the work
+/// region, each followed by what was handed down to its elements.
 #[derive(Clone, Copy, Default)]
 struct Frame {
     next: u32,
@@ -22,55 +23,104 @@ struct Frame {
     base: u64,
     number: u32,
     count: u32,
-    parameters: [u64; MAX_PARAMETERS],
 }
 
-impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
-    /// Carries out the actions of the elements that `action`, an [`OP_EMBED`], has
-    /// in `outer`.
-    #[inline(never)]
-    pub(crate) fn embedded(&mut self, outer: &Element, via: u32, action: &Action) {
-        if let Some(frame) = self.frame(outer, via, action) {
-            self.frames(outer, frame);
-        }
-    }
-
-    /// The actions of a type with a flexible array, then those of the array.
-    #[inline(never)]
-    pub(crate) fn flexible_elements(&mut self, object: Object, index: u32, view: &Type) {
-        let element = self.first_element(object, index, view);
-        let whole = Frame {
+impl Frame {
+    fn new(view: &Type, base: u64, count: u32) -> Self {
+        Self {
             next: view.first_action,
             first: view.first_action,
             end: view.first_action.wrapping_add(view.action_count),
             size: view.size,
-            base: 0,
+            base,
             number: 0,
-            count: 1,
-            parameters: element.parameters,
-        };
-        self.frames(&element, whole);
-        let Some(tail) = self.program.type_at(view.tail) else {
-            return;
-        };
-        if object.count > 0 && tail.action_count > 0 && !self.work.state.stopped {
-            let tail = Frame {
-                next: tail.first_action,
-                first: tail.first_action,
-                end: tail.first_action.wrapping_add(tail.action_count),
-                size: tail.size,
-                base: view.tail_offset.into(),
-                number: 0,
-                count: object.count,
-                parameters: element.parameters,
-            };
-            self.frames(&element, tail);
+            count,
         }
     }
 
-    /// What `action` embeds in `outer`; `None`: nothing that needs a look.
-    fn frame(&mut self, outer: &Element, via: u32, action: &Action) -> Option<Frame> {
-        let inner = self.program.type_at(action.target)?;
+    fn at(depth: usize) -> usize {
+        FRAMES + depth * FRAME_WORDS
+    }
+
+    /// Where the parameters of its elements are.
+    fn parameters(depth: usize) -> usize {
+        Self::at(depth) + FRAME_WORDS - MAX_PARAMETERS
+    }
+
+    fn load(work: &Work<'_>, depth: usize) -> Self {
+        let at = Self::at(depth);
+        let (actions, type_, number) = (work.get(at), work.get(at + 1), work.get(at + 3));
+        Self {
+            next: actions as u32,
+            first: type_ as u32,
+            end: (actions >> 32) as u32,
+            size: (type_ >> 32) as u32,
+            base: work.get(at + 2),
+            number: number as u32,
+            count: (number >> 32) as u32,
+        }
+    }
+
+    fn store(&self, work: &mut Work<'_>, depth: usize) {
+        let at = Self::at(depth);
+        work.set(at, u64::from(self.end) << 32 | u64::from(self.next));
+        work.set(at + 1, u64::from(self.size) << 32 | u64::from(self.first));
+        work.set(at + 2, self.base);
+        work.set(at + 3, u64::from(self.count) << 32 | u64::from(self.number));
+    }
+}
+
+impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
+    /// Makes the elements of object `index` from `rest` on the first frame.
+    #[inline(never)]
+    pub(crate) fn enter_object(&mut self, index: u32, rest: Rest) -> bool {
+        let Some(object) = self.work.object(index) else {
+            return false;
+        };
+        let Some(view) = self.program.type_at(object.type_index) else {
+            return false;
+        };
+        let element = Element::first(object, index, view.parameters);
+        for number in 0..view.parameters {
+            let parameter = element.parameter(&self.work, number);
+            let at = Frame::parameters(0) + number as usize;
+            self.work.set(at, parameter);
+        }
+        let count = if view.tail == NONE { object.count } else { 1 };
+        let base = u64::from(view.size) * u64::from(rest.number);
+        let mut frame = Frame::new(&view, base, count);
+        (frame.next, frame.number) = (rest.via, rest.number);
+        frame.store(&mut self.work, 0);
+        true
+    }
+
+    /// Makes the elements of an object's flexible array, if it has one, the first
+    /// frame; what was handed down to the object stays there.
+    #[inline(never)]
+    pub(crate) fn enter_tail(&mut self, index: u32) -> bool {
+        let object = self.work.object(index).filter(|object| object.count > 0);
+        let Some(object) = object.filter(|_| !self.work.state.stopped) else {
+            return false;
+        };
+        let view = self.program.type_at(object.type_index);
+        let Some(view) = view.filter(|view| view.tail != NONE) else {
+            return false;
+        };
+        let Some(tail) = self.program.type_at(view.tail) else {
+            return false;
+        };
+        let frame = Frame::new(&tail, view.tail_offset.into(), object.count);
+        frame.store(&mut self.work, 0);
+        true
+    }
+
+    /// Makes the elements that `action` embeds in `outer` the frame at `depth`.
+    /// False: there are none that need a look.
+    #[inline(never)]
+    fn enter(&mut self, outer: &Element, via: u32, action: &Action, depth: usize) -> bool {
+        let Some(inner) = self.program.type_at(action.target) else {
+            return false;
+        };
         let place = self.place(outer, via);
         let scope = Scope {
             element: Some(outer),
@@ -79,44 +129,49 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let base = outer.base + u64::from(action.offset);
         let length = outer.object.length(self.program);
         let room = length.saturating_sub(base).checked_div(inner.size.into());
-        let wanted = self.operand(place, action.count, &scope)?;
+        let Some(wanted) = self.operand(place, action.count, &scope) else {
+            return false;
+        };
         let count = wanted.min(room.unwrap_or(0));
         if count < wanted {
             let address = outer.object.address.wrapping_add(base);
             self.note(place, abi::REASON_OVERFLOW, address, wanted);
         }
-        let mut frame = Frame {
-            next: inner.first_action,
-            first: inner.first_action,
-            end: inner.first_action.wrapping_add(inner.action_count),
-            size: inner.size,
-            base,
-            number: 0,
-            count: count as u32,
-            parameters: [0; MAX_PARAMETERS],
-        };
-        if inner.parameters > 0 && action.extra != NONE {
-            let extra = self.program.extra_at(action.extra)?;
-            frame.parameters = self.handed_down(place, &extra, &scope)?;
+        if count == 0 || inner.action_count == 0 || depth >= MAX_NESTING {
+            return false;
         }
-        (frame.count > 0 && inner.action_count > 0).then_some(frame)
+        if inner.parameters > 0 && action.extra != NONE {
+            let extra = self.program.extra_at(action.extra);
+            let hand_down = extra.map_or(NONE, |extra| extra.hand_down);
+            if !self.hand_down(place, hand_down, &scope) {
+                return false;
+            }
+            for number in 0..MAX_PARAMETERS {
+                let parameter = self.work.get(PARAMETERS + number);
+                self.work.set(Frame::parameters(depth) + number, parameter);
+            }
+        }
+        Frame::new(&inner, base, count as u32).store(&mut self.work, depth);
+        true
     }
 
-    /// Carries out the actions of the elements of `outermost`, and of what is
-    /// embedded in them.
+    /// Carries out the actions of the elements of the first frame, which lie in object
+    /// `index`, and of what is embedded in them.
     #[inline(never)]
-    fn frames(&mut self, outer: &Element, outermost: Frame) {
-        let mut frames = [Frame::default(); MAX_NESTING];
+    pub(crate) fn frames(&mut self, index: u32) {
+        let Some(object) = self.work.object(index) else {
+            return;
+        };
+        let mut element = Element::first(object, index, 0);
         let mut depth = 0usize;
-        if let Some(first) = frames.first_mut() {
-            *first = outermost;
-        }
-        while let Some(top) = frames.get_mut(depth) {
+        loop {
+            let mut top = Frame::load(&self.work, depth);
             if top.next == top.end {
-                top.number += 1;
+                top.number = top.number.saturating_add(1);
                 if top.number < top.count {
                     top.next = top.first;
                     top.base += u64::from(top.size);
+                    top.store(&mut self.work, depth);
                     if !self.step() {
                         return;
                     }
@@ -129,24 +184,22 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             }
             let via = top.next;
             top.next = via.wrapping_add(1);
-            let element = Element {
-                base: top.base,
-                number: top.number,
-                parameters: top.parameters,
-                ..*outer
+            top.store(&mut self.work, depth);
+            element.base = top.base;
+            element.number = top.number;
+            element.parameters = HandedDown::Work(Frame::parameters(depth) as u32);
+            if depth == 0 {
+                element.outermost = top.number;
+            }
+            let Some(via) = self.chosen(&element, via) else {
+                continue;
             };
             let Some(action) = self.program.action_at(via) else {
                 return;
             };
-            let Some((via, action)) = self.chosen(&element, via, action) else {
-                continue;
-            };
             if action.op == OP_EMBED {
-                if let Some(inner) = self.frame(&element, via, &action) {
+                if self.enter(&element, via, &action, depth + 1) {
                     depth += 1;
-                    if let Some(top) = frames.get_mut(depth) {
-                        *top = inner;
-                    }
                 }
             } else {
                 self.member(&element, via, &action);

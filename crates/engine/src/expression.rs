@@ -9,6 +9,7 @@ use crate::diagnostics::Place;
 use crate::element::Element;
 use crate::environment::{Clock, Memory, Trace};
 use crate::word;
+use crate::work::{STACK, Work};
 
 /// What an expression can refer to.
 #[derive(Clone, Copy, Default)]
@@ -26,28 +27,22 @@ pub(crate) struct Scope<'e> {
 /// An expression has no value; the address that it could not read, or 0.
 struct Failure(u64);
 
-/// The numbers at work.
-pub(crate) struct Stack {
-    numbers: [u64; MAX_STACK],
-    depth: usize,
-}
+/// The numbers at work: how many there are. They lie in the work region.
+struct Stack(usize);
 
 impl Stack {
-    fn push(&mut self, number: u64) {
-        if let Some(place) = self.numbers.get_mut(self.depth) {
-            *place = number;
-            self.depth += 1;
+    #[inline]
+    fn push(&mut self, work: &mut Work<'_>, number: u64) {
+        if self.0 < MAX_STACK {
+            work.set(STACK + self.0, number);
+            self.0 += 1;
         }
     }
 
-    fn pop(&mut self) -> u64 {
-        self.depth = self.depth.saturating_sub(1);
-        self.numbers.get(self.depth).copied().unwrap_or(0)
-    }
-
-    /// What the expression left.
-    pub(crate) fn values(&self) -> &[u64] {
-        self.numbers.get(..self.depth).unwrap_or(&[])
+    #[inline]
+    fn pop(&mut self, work: &Work<'_>) -> u64 {
+        self.0 = self.0.saturating_sub(1);
+        work.get(STACK + self.0)
     }
 }
 
@@ -55,17 +50,15 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// The value of the expression that begins at `first`. `None`: it failed,
     /// which has been noted.
     pub(crate) fn compute(&mut self, place: Place, first: u32, scope: &Scope<'_>) -> Option<u64> {
-        let mut stack = self.run(place, first, scope)?;
-        Some(stack.pop())
+        let left = self.run(place, first, scope)?;
+        Some(self.work.get(STACK + left.saturating_sub(1)))
     }
 
-    /// What the expression that begins at `first` leaves.
+    /// Runs the expression that begins at `first`: how many numbers it leaves on the
+    /// stack, whose first is the word [`STACK`] of the work region.
     #[inline(never)]
-    pub(crate) fn run(&mut self, place: Place, first: u32, scope: &Scope<'_>) -> Option<Stack> {
-        let mut stack = Stack {
-            numbers: [0; MAX_STACK],
-            depth: 0,
-        };
+    pub(crate) fn run(&mut self, place: Place, first: u32, scope: &Scope<'_>) -> Option<usize> {
+        let mut stack = Stack(0);
         let mut at = first;
         // Skips lead forward only: this is the verifier's bound.
         for _ in 0..MAX_INSTRUCTIONS {
@@ -75,7 +68,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 code::END => break,
                 code::SKIP => at = at.wrapping_add(instruction.value),
                 code::SKIP_IF_ZERO => {
-                    if stack.pop() == 0 {
+                    if stack.pop(&self.work) == 0 {
                         at = at.wrapping_add(instruction.value);
                     }
                 }
@@ -88,7 +81,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 }
             }
         }
-        Some(stack)
+        Some(stack.0)
     }
 
     fn instruction(
@@ -100,20 +93,20 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let value = instruction.value;
         let number = match instruction.op {
             code::CONSTANT => u64::from(value),
-            code::HIGH => stack.pop() | u64::from(value) << 32,
+            code::HIGH => stack.pop(&self.work) | u64::from(value) << 32,
             code::MEMBER => {
                 let base = scope.element.map_or(0, |element| element.base);
                 self.load(instruction, base.wrapping_add(value.into()), scope)?
             }
             code::LOAD => {
-                let at = stack.pop();
+                let at = stack.pop(&self.work);
                 self.load(instruction, at, scope)?
             }
             code::READ => {
-                let address = stack.pop();
+                let address = stack.pop(&self.work);
                 self.peek(instruction, address)?
             }
-            code::BITS => bits(stack.pop(), instruction),
+            code::BITS => bits(stack.pop(&self.work), instruction),
             code::VALUE => scope.value,
             code::POINTER => scope.pointer,
             code::START => scope.start,
@@ -125,53 +118,56 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             code::CURRENT => self.inputs.current,
             code::CPU => u64::from(self.inputs.cpu),
             code::PER_CPU => {
-                let cpu = stack.pop();
+                let cpu = stack.pop(&self.work);
                 self.per_cpu(cpu).ok_or(Failure(0))?
             }
             code::GLOBAL => self.global(value),
             code::PARAMETER => {
-                let parameters = scope.element.map(|element| element.parameters);
-                let parameter = parameters.and_then(|p| p.get(value as usize).copied());
-                parameter.unwrap_or(0)
+                let element = scope.element;
+                element.map_or(0, |element| element.parameter(&self.work, value))
             }
             code::OBJECT_START => {
-                let address = stack.pop();
+                let address = stack.pop(&self.work);
                 self.memory
                     .allocation(address)
                     .ok_or(Failure(address))?
                     .start
             }
             code::OBJECT_END => {
-                let address = stack.pop();
+                let address = stack.pop(&self.work);
                 self.memory.allocation(address).ok_or(Failure(address))?.end
             }
-            code::NOT => !stack.pop(),
-            code::IS_ZERO => u64::from(stack.pop() == 0),
-            code::SWAP_BYTES => stack.pop().swap_bytes(),
+            code::NOT => !stack.pop(&self.work),
+            code::IS_ZERO => u64::from(stack.pop(&self.work) == 0),
+            code::SWAP_BYTES => stack.pop(&self.work).swap_bytes(),
             code::DROP => {
-                stack.pop();
+                stack.pop(&self.work);
                 return Ok(());
             }
             code::DUPLICATE => {
-                let number = stack.pop();
-                stack.push(number);
+                let number = stack.pop(&self.work);
+                stack.push(&mut self.work, number);
                 number
             }
             code::EXCHANGE => {
-                let (upper, lower) = (stack.pop(), stack.pop());
-                stack.push(upper);
+                let (upper, lower) = (stack.pop(&self.work), stack.pop(&self.work));
+                stack.push(&mut self.work, upper);
                 lower
             }
             code::SELECT => {
-                let (otherwise, then, condition) = (stack.pop(), stack.pop(), stack.pop());
+                let (otherwise, then, condition) = (
+                    stack.pop(&self.work),
+                    stack.pop(&self.work),
+                    stack.pop(&self.work),
+                );
                 if condition == 0 { otherwise } else { then }
             }
             operation => {
-                let (b, a) = (stack.pop(), stack.pop());
+                let (b, a) = (stack.pop(&self.work), stack.pop(&self.work));
                 binary(operation, a, b).ok_or(Failure(0))?
             }
         };
-        stack.push(number);
+        stack.push(&mut self.work, number);
         Ok(())
     }
 
@@ -208,8 +204,16 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         operand: Operand,
         scope: &Scope<'_>,
     ) -> Option<u64> {
+        if operand.kind == OPERAND_CONSTANT {
+            Some(u64::from(operand.value))
+        } else {
+            self.variable(place, operand, scope)
+        }
+    }
+
+    #[inline(never)]
+    fn variable(&mut self, place: Place, operand: Operand, scope: &Scope<'_>) -> Option<u64> {
         let number = match operand.kind {
-            OPERAND_CONSTANT => return Some(u64::from(operand.value)),
             OPERAND_ARGUMENT => return Some(self.argument(operand.value)),
             OPERAND_EXPRESSION => self.compute(place, operand.value, scope)?,
             _ => scope.element.map_or(0, |element| {

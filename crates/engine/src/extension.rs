@@ -33,7 +33,7 @@ pub(crate) fn write(
     Area::new(work.area).record(the_hit, hit);
     let diagnostics = the_hit + Hit::SIZE / 8;
     let changes = write_diagnostics(work, diagnostics);
-    let checked = program.header().flags & PROGRAM_DETECT_CHANGES != 0;
+    let checked = program.flags() & PROGRAM_DETECT_CHANGES != 0;
     let end = write_changes(work, sections, changes);
     let payloads = [
         (abi::KIND_ORIGIN, origin, objects),

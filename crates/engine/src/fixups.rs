@@ -43,28 +43,14 @@ pub(crate) struct Fixup {
 }
 
 impl Fixups {
-    pub(crate) fn to_words(self) -> [u64; 6] {
-        [
-            self.first as u64,
-            self.at as u64,
-            self.end as u64,
-            u64::from(self.count),
-            u64::from(self.functions),
-            self.last,
-        ]
-    }
-
-    pub(crate) fn from_words(words: [u64; 6]) -> Self {
-        let [first, at, end, count, functions, last] = words;
-        Self {
-            first: first as usize,
-            at: at as usize,
-            end: end as usize,
-            count: count as u32,
-            functions: functions as u32,
-            last,
-        }
-    }
+    pub(crate) const NONE: Self = Self {
+        first: 0,
+        at: 0,
+        end: 0,
+        count: 0,
+        functions: 0,
+        last: 0,
+    };
 
     /// Whether each one lies behind the one before it.
     pub(crate) fn ascending(&self) -> bool {

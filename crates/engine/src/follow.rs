@@ -9,9 +9,10 @@ use crate::capture::Capture;
 use crate::diagnostics::Place;
 use crate::environment::{Clock, Event, Memory, Trace, Unreadable};
 use crate::expression::Scope;
+use crate::until::in_the_making;
 use crate::visited::{Slot, Visited};
 use crate::word;
-use crate::work::{Arrival, Link};
+use crate::work::{Arrival, Link, PARAMETERS, STACK};
 
 /// Bytes that are copied between two looks at the clock.
 const CHUNK: u64 = 64 << 10;
@@ -46,8 +47,9 @@ pub(crate) struct Wanted<'a> {
     pub(crate) arrival: Arrival,
     pub(crate) space: Space,
     pub(crate) view: &'a Type,
-    /// What is handed down to it: as many as its type has parameters.
-    pub(crate) parameters: &'a [u64],
+    /// How many numbers are handed down to it: those from the word [`PARAMETERS`] of
+    /// the work region on.
+    pub(crate) parameters: usize,
 }
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
@@ -60,9 +62,6 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         scope: Scope<'_>,
         depth: u32,
     ) -> Option<Link> {
-        if action.extra != NONE || action.count.kind == OPERAND_UNTIL {
-            return self.decoded(place, action, scope, depth);
-        }
         let view = self.program.type_at(action.target)?;
         let value = scope.value;
         let pointer = value & !u64::from(action.tag_mask);
@@ -85,7 +84,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             },
             space: Space::of(action),
             view: &view,
-            parameters: &[],
+            parameters: 0,
         };
         let object = self.visit(place, &wanted, count)?;
         if value == address {
@@ -97,23 +96,15 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
 
     /// As [`pointer`](Self::pointer) for an action with expressions.
     #[inline(never)]
-    fn decoded(
+    pub(crate) fn decoded(
         &mut self,
         place: Place,
         action: &Action,
         mut scope: Scope<'_>,
         depth: u32,
     ) -> Option<Link> {
-        let extra = self.extra(action);
         let view = self.program.type_at(action.target)?;
-        let tag = scope.value & u64::from(action.tag_mask);
-        scope.pointer = self.address_of(place, action, &extra, &scope)?;
-        scope.start = if extra.start == NONE {
-            scope.pointer.wrapping_add_signed(i64::from(action.shift))
-        } else {
-            self.compute(place, extra.start, &scope)?
-        };
-        let parameters = self.handed_down(place, &extra, &scope)?;
+        let count = self.aim(place, action, &mut scope, view.parameters)?;
         let wanted = Wanted {
             arrival: Arrival {
                 address: scope.start,
@@ -124,20 +115,43 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             },
             space: Space::of(action),
             view: &view,
-            parameters: parameters.get(..view.parameters as usize).unwrap_or(&[]),
+            parameters: view.parameters as usize,
         };
         let object = if action.count.kind == OPERAND_UNTIL {
             self.until(place, &wanted, action.count.value)?
         } else {
-            let count = self.operand(place, action.count, &scope)?;
-            if count == 0 {
-                return None;
-            }
             self.visit(place, &wanted, count)?
         };
         let length = self.work.object(object)?.length(self.program);
+        let tag = scope.value & u64::from(action.tag_mask);
         let delta = (scope.pointer | tag).wrapping_sub(scope.start);
         self.link(place, object, delta as i64, length)
+    }
+
+    /// Computes where the word of `scope` leads: the address that it stands for, the
+    /// object's start, how many elements, and so many parameters. `None`: nowhere.
+    #[inline(never)]
+    fn aim(
+        &mut self,
+        place: Place,
+        action: &Action,
+        scope: &mut Scope<'_>,
+        parameters: u32,
+    ) -> Option<u64> {
+        let extra = self.extra(action);
+        scope.pointer = self.address_of(place, action, &extra, scope)?;
+        scope.start = if extra.start == NONE {
+            scope.pointer.wrapping_add_signed(i64::from(action.shift))
+        } else {
+            self.compute(place, extra.start, scope)?
+        };
+        let count = if action.count.kind == OPERAND_UNTIL {
+            1
+        } else {
+            self.operand(place, action.count, scope)?
+        };
+        let handed = parameters == 0 || self.hand_down(place, extra.hand_down, scope);
+        (handed && count > 0).then_some(count)
     }
 
     pub(crate) fn extra(&self, action: &Action) -> Extra {
@@ -163,21 +177,25 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         (address != 0).then_some(address)
     }
 
-    /// The numbers that an action hands down; `None`: its expression failed.
-    pub(crate) fn handed_down(
-        &mut self,
-        place: Place,
-        extra: &Extra,
-        scope: &Scope<'_>,
-    ) -> Option<[u64; MAX_PARAMETERS]> {
-        let mut parameters = [0; MAX_PARAMETERS];
-        if extra.hand_down != NONE {
-            let stack = self.run(place, extra.hand_down, scope)?;
-            for (to, from) in parameters.iter_mut().zip(stack.values()) {
-                *to = *from;
-            }
+    /// Leaves what an expression computes as parameters. False: it failed.
+    #[inline(never)]
+    pub(crate) fn hand_down(&mut self, place: Place, expression: u32, scope: &Scope<'_>) -> bool {
+        let left = match expression {
+            NONE => 0,
+            _ => match self.run(place, expression, scope) {
+                Some(left) => left,
+                None => return false,
+            },
+        };
+        for number in 0..MAX_PARAMETERS {
+            let value = if number < left {
+                self.work.get(STACK + number)
+            } else {
+                0
+            };
+            self.work.set(PARAMETERS + number, value);
         }
-        Some(parameters)
+        true
     }
 
     /// Captures a per-CPU variable on every CPU; the link leads to that of this one.
@@ -186,20 +204,23 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         &mut self,
         place: Place,
         action: &Action,
-        mut scope: Scope<'_>,
+        scope: Scope<'_>,
         depth: u32,
     ) -> Option<Link> {
-        let extra = self.extra(action);
         let view = self.program.type_at(action.target)?;
+        let extra = self.extra(action);
         let variable = self.address_of(place, action, &extra, &scope)?;
         let mut here = None;
         for (cpu, offset) in (0u32..).zip(self.inputs.per_cpu) {
             if *offset == u64::MAX {
                 continue;
             }
-            scope.pointer = variable.wrapping_add(*offset);
-            scope.start = scope.pointer.wrapping_add_signed(i64::from(action.shift));
-            let parameters = self.handed_down(place, &extra, &scope)?;
+            let pointer = variable.wrapping_add(*offset);
+            let scope = Scope {
+                pointer,
+                start: pointer.wrapping_add_signed(i64::from(action.shift)),
+                ..scope
+            };
             let wanted = Wanted {
                 arrival: Arrival {
                     address: scope.start,
@@ -210,11 +231,14 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 },
                 space: Space::Kernel,
                 view: &view,
-                parameters: parameters.get(..view.parameters as usize).unwrap_or(&[]),
+                parameters: view.parameters as usize,
             };
             let count = self.operand(place, action.count, &scope)?;
             if count == 0 {
                 continue;
+            }
+            if view.parameters > 0 && !self.hand_down(place, extra.hand_down, &scope) {
+                return here;
             }
             let object = self.visit(place, &wanted, count);
             if self.work.state.stopped {
@@ -273,13 +297,12 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     }
 
     /// The object of `count` elements at an address: a visited one, or a copy.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn visit(&mut self, place: Place, wanted: &Wanted<'_>, count: u64) -> Option<u32> {
-        let Wanted { arrival, view, .. } = wanted;
         let slot = Visited::find(
             &self.work,
-            arrival.address,
-            arrival.type_index,
+            wanted.arrival.address,
+            wanted.arrival.type_index,
             wanted.parameters,
         );
         if let Some(index) = slot.object
@@ -287,12 +310,26 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         {
             return Some(index);
         }
-        if view.tail != NONE {
-            return self.flexible(place, wanted, slot);
+        // Both side by side: neither takes of the stack for the other.
+        if wanted.view.tail == NONE {
+            self.fresh(place, wanted, slot, count)
+        } else {
+            self.flexible(place, wanted, slot)
         }
-        let mut count = count;
-        if count > u64::from(self.limits.elements) {
-            count = u64::from(self.limits.elements);
+    }
+
+    /// A copy of `count` elements.
+    #[inline(never)]
+    fn fresh(
+        &mut self,
+        place: Place,
+        wanted: &Wanted<'_>,
+        slot: Slot,
+        mut count: u64,
+    ) -> Option<u32> {
+        let Wanted { arrival, view, .. } = wanted;
+        if count > u64::from(self.work.state.limits.elements) {
+            count = u64::from(self.work.state.limits.elements);
             self.note(place, abi::REASON_LIMIT_ELEMENTS, arrival.address, count);
         }
         let mut length = u64::from(view.size) * count;
@@ -301,15 +338,8 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             .copy(wanted.space, arrival.address, length, position)
             .is_err()
         {
-            let readable = self.readable(wanted, length, position);
-            self.unreadable(place, wanted, readable, length);
-            count = readable.checked_div(u64::from(view.size)).unwrap_or(0);
-            length = u64::from(view.size) * count;
-            if count == 0 || self.work.state.stopped {
-                self.abandon(wanted, position);
-                return None;
-            }
-            self.work.shrink(position, arrival.address, length);
+            length = self.readable(place, wanted, length, position)?;
+            count = length.checked_div(u64::from(view.size)).unwrap_or(0);
         }
         self.keep(place, wanted, slot, count as u32, position, length)
     }
@@ -326,7 +356,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         if !self.admit(place, arrival, length) {
             return None;
         }
-        let parameters = wanted.parameters.len();
+        let parameters = wanted.parameters;
         let position = self
             .work
             .reserve(arrival.address, length, wanted.view.align, parameters);
@@ -334,11 +364,10 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             self.out_of_memory(place, arrival.address);
             return None;
         };
-        if parameters > 0 {
-            let words = position.wrapping_sub(parameters)..position;
-            for (to, from) in (self.work.area.get_mut(words)?.iter_mut()).zip(wanted.parameters) {
-                *to = *from;
-            }
+        for number in 0..parameters {
+            let parameter = self.work.get(PARAMETERS + number);
+            let at = position.wrapping_sub(parameters).wrapping_add(number);
+            *self.work.area.get_mut(at)? = parameter;
         }
         Some(position)
     }
@@ -346,8 +375,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// Takes back what [`begin`](Self::begin) gave.
     #[cold]
     pub(crate) fn abandon(&mut self, wanted: &Wanted<'_>, position: usize) {
-        self.work
-            .cut(position.saturating_sub(wanted.parameters.len()));
+        self.work.cut(position.saturating_sub(wanted.parameters));
     }
 
     /// Makes the copy at `position` an object.
@@ -400,17 +428,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             self.abandon(wanted, position);
             return None;
         }
-        let element = self.in_the_making(wanted, position, 0);
-        let scope = Scope {
-            element: Some(&element),
-            ..Scope::default()
-        };
-        let count = self.operand(place, view.tail_count, &scope).unwrap_or(0);
-        let limited = count.min(self.limits.elements.into());
-        if limited < count {
-            self.note(place, abi::REASON_LIMIT_ELEMENTS, arrival.address, limited);
-        }
-        let mut count = limited as u32;
+        let mut count = self.tail_count(place, wanted, position);
         let mut length = crate::work::length(self.program, view, count);
         if !self.admit(place, arrival, length) {
             self.abandon(wanted, position);
@@ -440,10 +458,29 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         self.keep(place, wanted, slot, count, position, length)
     }
 
+    /// How many elements the flexible array has of an object whose type is copied to
+    /// `position`.
+    #[inline(never)]
+    fn tail_count(&mut self, place: Place, wanted: &Wanted<'_>, position: usize) -> u32 {
+        let element = in_the_making(wanted, position, 0);
+        let scope = Scope {
+            element: Some(&element),
+            ..Scope::default()
+        };
+        let count = self.operand(place, wanted.view.tail_count, &scope);
+        let count = count.unwrap_or(0);
+        let most = u64::from(self.work.state.limits.elements);
+        if count > most {
+            let address = wanted.arrival.address;
+            self.note(place, abi::REASON_LIMIT_ELEMENTS, address, most);
+        }
+        count.min(most) as u32
+    }
+
     /// Whether the limits admit an object of `length` bytes.
     #[inline]
     pub(crate) fn admit(&mut self, place: Place, arrival: &Arrival, length: u64) -> bool {
-        let limits = &self.limits;
+        let limits = &self.work.state.limits;
         if arrival.address.checked_add(length).is_some()
             && arrival.depth <= limits.depth
             && self.work.state.objects < limits.objects
@@ -458,7 +495,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     #[cold]
     #[inline(never)]
     fn refuse(&mut self, place: Place, arrival: &Arrival, length: u64) {
-        let (address, limits) = (arrival.address, self.limits);
+        let (address, limits) = (arrival.address, self.work.state.limits);
         if address.checked_add(length).is_none() {
             self.note(place, abi::REASON_UNREADABLE, address, length);
         } else if arrival.depth > limits.depth {
@@ -521,13 +558,30 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         }
     }
 
-    /// How many of the bytes can be read, page by page from the first; copies
-    /// them.
+    /// How many bytes of whole elements can be read, page by page from the first;
+    /// copies them. `None`: there is none, and the room for it is given back.
     #[cold]
     #[inline(never)]
-    fn readable(&mut self, wanted: &Wanted<'_>, length: u64, position: usize) -> u64 {
-        self.copy_in_pieces(wanted.space, wanted.arrival.address, length, position, PAGE)
-            .unwrap_or(length)
+    fn readable(
+        &mut self,
+        place: Place,
+        wanted: &Wanted<'_>,
+        length: u64,
+        position: usize,
+    ) -> Option<u64> {
+        let address = wanted.arrival.address;
+        let readable = self
+            .copy_in_pieces(wanted.space, address, length, position, PAGE)
+            .unwrap_or(length);
+        self.unreadable(place, wanted, readable, length);
+        let size = u64::from(wanted.view.size);
+        let whole = readable.checked_div(size).unwrap_or(0) * size;
+        if whole == 0 || self.work.state.stopped {
+            self.abandon(wanted, position);
+            return None;
+        }
+        self.work.shrink(position, address, whole);
+        Some(whole)
     }
 
     /// Copies piece by piece, each ending at a multiple of `piece`. `Some`: how

@@ -53,5 +53,5 @@ pub use capture::{Inputs, capture};
 pub use environment::{Clock, Event, Memory, Quiet, Symbols, Trace, Unreadable};
 pub use verify::{Rejection, Verified, verify};
 pub use word::put_bytes;
-pub use work::{required_words, used_words};
+pub use work::{State, required_words};
 pub use write::{Report, write};

@@ -14,7 +14,7 @@ use crate::element::Element;
 use crate::environment::{Clock, Memory, Trace};
 use crate::expression::Scope;
 use crate::follow::{Space, Wanted};
-use crate::work::{Arrival, Link};
+use crate::work::{Arrival, Link, Work};
 
 /// Offset of `prev` and `pprev` in a link.
 const BACK: u64 = 8;
@@ -30,21 +30,25 @@ struct Node {
     at: u64,
 }
 
-/// Where a walk stands.
-struct Walk<'e> {
-    holder: Element,
-    node: Node,
-    owner: &'e Element,
-    head: Node,
+impl Node {
+    /// The word at byte `offset` of the node.
+    fn word(&self, work: &Work<'_>, offset: u64) -> u64 {
+        let (position, _) = work.place(self.link.object);
+        let word = position.wrapping_add(self.word_at(work, offset));
+        work.area.get(word as usize).copied().unwrap_or(0)
+    }
+
+    /// Which word of its object that is.
+    fn word_at(&self, work: &Work<'_>, offset: u64) -> u32 {
+        let lead = work.address(self.link.object) % 8;
+        ((lead + self.at + offset) / 8) as u32
+    }
 }
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// Captures the list whose head is at byte `at` of `owner`'s object.
     #[inline(never)]
     pub(crate) fn list(&mut self, owner: &Element, place: Place, action: &Action, at: u64) {
-        let Some(view) = self.program.type_at(action.target) else {
-            return;
-        };
         let Ok(delta) = i32::try_from(at) else {
             self.note(place, abi::REASON_OVERFLOW, owner.object.address, at);
             return;
@@ -57,21 +61,46 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             },
             at,
         };
+        if let Some(limit) = self.prepare(owner, place, action, &head) {
+            let depth = owner.object.depth.saturating_add(1);
+            self.walk(place, action, &head, limit, depth);
+        }
+    }
+
+    /// How many elements the list may have, and what is handed down to them, which
+    /// stays where it is. `None`: an expression failed.
+    #[inline(never)]
+    fn prepare(
+        &mut self,
+        owner: &Element,
+        place: Place,
+        action: &Action,
+        head: &Node,
+    ) -> Option<u64> {
         let scope = Scope {
             element: Some(owner),
-            value: owner.word(&self.work, at),
+            value: head.word(&self.work, 0),
             ..Scope::default()
         };
-        let extra = self.extra(action);
-        let (Some(limit), Some(parameters)) = (
-            self.operand(place, action.count, &scope),
-            self.handed_down(place, &extra, &scope),
-        ) else {
+        let most = u64::from(self.work.state.limits.elements);
+        let limit = match self.operand(place, action.count, &scope)? {
+            0 => most,
+            count => count.min(most),
+        };
+        let hand_down = self.extra(action).hand_down;
+        let handed = self.hand_down(place, hand_down, &scope);
+        handed.then_some(limit)
+    }
+
+    #[inline(never)]
+    fn walk(&mut self, place: Place, action: &Action, head: &Node, limit: u64, depth: u32) {
+        let Some(view) = self.program.type_at(action.target) else {
             return;
         };
-        let limit = match limit {
-            0 => u64::from(self.limits.elements),
-            count => count.min(u64::from(self.limits.elements)),
+        let shift = if action.op == OP_CHAIN {
+            0
+        } else {
+            action.link
         };
         let mut wanted = Wanted {
             arrival: Arrival {
@@ -79,29 +108,25 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 type_index: action.target,
                 parent: place.object,
                 via: place.via,
-                depth: owner.object.depth.saturating_add(1),
+                depth,
             },
             space: Space::Kernel,
             view: &view,
-            parameters: parameters.get(..view.parameters as usize).unwrap_or(&[]),
+            parameters: view.parameters as usize,
         };
-        let mut walk = Walk {
-            holder: *owner,
-            node: head,
-            owner,
-            head,
-        };
+        let mut node = *head;
         let mut resting = head.address;
         let (mut rest, mut round) = (2u64, 0u64);
         let mut walked = 0;
         loop {
-            let mut next = walk.holder.word(&self.work, walk.node.at);
-            let mut tag = 0;
-            if walked == 0 {
-                tag = next & u64::from(action.tag_mask);
-                next &= !tag;
-            }
-            if self.is_end(action.op, &walk, next, walked == 0) {
+            let word = node.word(&self.work, 0);
+            let tag = if walked == 0 {
+                word & u64::from(action.tag_mask)
+            } else {
+                0
+            };
+            let next = word & !tag;
+            if self.is_end(place, action.op, (head, &node), next) {
                 return;
             }
             if next == resting {
@@ -112,18 +137,12 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 self.note(place, abi::REASON_LIMIT_ELEMENTS, next, limit);
                 return;
             }
-            let shift = if action.op == OP_CHAIN {
-                0
-            } else {
-                u64::from(action.link)
-            };
-            wanted.arrival.address = next.wrapping_sub(shift);
+            wanted.arrival.address = next.wrapping_sub(shift.into());
             let Some(object) = self.visit(place, &wanted, 1) else {
                 return;
             };
-            let Some(record) = self.work.object(object) else {
-                return;
-            };
+            let delta = (shift as i32).wrapping_add(tag as i32);
+            self.link_word(place, &node, 0, Link { object, delta });
             let element = Node {
                 address: next,
                 link: Link {
@@ -132,28 +151,15 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 },
                 at: action.link.into(),
             };
-            let tagged = Link {
-                delta: element.link.delta.wrapping_add(tag as i32),
-                ..element.link
-            };
-            let word = walk.holder.word_at(walk.node.at);
-            self.set_link(place, walk.holder.index, word, tagged);
-            walk.holder = Element {
-                object: record,
-                index: object,
-                base: 0,
-                ..*owner
-            };
-            if !record.address.wrapping_add(element.at).is_multiple_of(8) {
-                let address = record.address.wrapping_add(element.at);
-                self.note(place, abi::REASON_UNALIGNED, address, 0);
+            let at = wanted.arrival.address.wrapping_add(element.at);
+            if !at.is_multiple_of(8) {
+                self.note(place, abi::REASON_UNALIGNED, at, 0);
                 return;
             }
             if matches!(action.op, OP_LIST | OP_HLIST | OP_HLIST_NULLS) {
-                let holder = walk.holder;
-                self.link_back(place, &holder, &element, &walk.node);
+                self.link_back(place, &element, &node);
             }
-            walk.node = element;
+            node = element;
             walked += 1;
             round += 1;
             if round == rest {
@@ -165,18 +171,18 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         }
     }
 
-    /// Whether `next` is the end of the list; if it is, completes it.
-    fn is_end(&mut self, op: u8, walk: &Walk<'_>, next: u64, first: bool) -> bool {
+    /// Whether `next`, the word of the last node, is the end of the list; if it is,
+    /// completes it.
+    #[inline(never)]
+    fn is_end(&mut self, place: Place, op: u8, (head, last): (&Node, &Node), next: u64) -> bool {
         match op {
-            OP_LIST if next == walk.head.address => {
-                let place = self.place(walk.owner, abi::NO_OBJECT);
-                let word = walk.holder.word_at(walk.node.at);
-                self.set_link(place, walk.holder.index, word, walk.head.link);
-                self.link_back(place, walk.owner, &walk.head, &walk.node);
+            OP_LIST if next == head.address => {
+                self.link_word(place, last, 0, head.link);
+                self.link_back(place, head, last);
                 true
             }
             // A head that was never initialised: an empty list.
-            OP_LIST => next == 0 && first,
+            OP_LIST => next == 0 && last.address == head.address,
             OP_HLIST_NULLS => next & 1 != 0 || next == 0,
             _ => next == 0,
         }
@@ -184,10 +190,17 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
 
     /// Relocates the way back of a node if it leads where it should. A list under
     /// RCU may have other values there: they stay.
-    fn link_back(&mut self, place: Place, holder: &Element, node: &Node, previous: &Node) {
-        if holder.word(&self.work, node.at + BACK) == previous.address {
-            let word = holder.word_at(node.at + BACK);
-            self.set_link(place, holder.index, word, previous.link);
+    #[inline(never)]
+    fn link_back(&mut self, place: Place, node: &Node, previous: &Node) {
+        if node.word(&self.work, BACK) == previous.address {
+            self.link_word(place, node, BACK, previous.link);
         }
+    }
+
+    /// Makes the word at byte `offset` of a node a pointer.
+    #[inline(never)]
+    fn link_word(&mut self, place: Place, node: &Node, offset: u64, link: Link) {
+        let word = node.word_at(&self.work, offset);
+        self.set_link(place, node.link.object, word, link);
     }
 }

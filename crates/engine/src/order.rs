@@ -197,7 +197,7 @@ impl Order {
         let lengths = Work {
             words,
             area: &mut [],
-            state: *state,
+            state,
         };
         let Some(entries) = area.get_mut(range) else {
             return;

@@ -35,14 +35,14 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let address = pointer.wrapping_add_signed(i64::from(action.shift));
         let tag = scope.value & u64::from(action.tag_mask);
         let delta = (pointer | tag).wrapping_sub(address) as i64;
-        let slot = Visited::find(&self.work, address, action.target, &[]);
+        let slot = Visited::find(&self.work, address, action.target, 0);
         if let Some(object) = slot.object {
             let length = self.work.object(object)?.count;
             return self.link(place, object, delta, length.into());
         }
         let limit = match self.operand(place, action.count, &scope)? {
-            0 => u64::from(self.limits.string),
-            count => count.min(u64::from(self.limits.string)),
+            0 => u64::from(self.work.state.limits.string),
+            count => count.min(u64::from(self.work.state.limits.string)),
         };
         let view = self.program.type_at(action.target)?;
         let wanted = Wanted {
@@ -55,7 +55,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             },
             space: Space::of(action),
             view: &view,
-            parameters: &[],
+            parameters: 0,
         };
         if !self.admit(place, &wanted.arrival, 1) {
             return None;

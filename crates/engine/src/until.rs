@@ -42,7 +42,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             let element = Element {
                 base: done,
                 number: count - 1,
-                ..self.in_the_making(wanted, position, count)
+                ..in_the_making(wanted, position, count)
             };
             let scope = Scope {
                 element: Some(&element),
@@ -52,7 +52,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             if self.compute(place, last, &scope) != Some(0) {
                 break;
             }
-            if count >= self.limits.elements {
+            if count >= self.work.state.limits.elements {
                 self.note(place, abi::REASON_LIMIT_ELEMENTS, address, count.into());
                 break;
             }
@@ -74,35 +74,19 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         self.work.shrink(position, address, length);
         self.keep(place, wanted, slot, count, position, length)
     }
+}
 
-    /// The first element of an object that is being copied to `position`.
-    pub(crate) fn in_the_making(
-        &self,
-        wanted: &Wanted<'_>,
-        position: usize,
-        count: u32,
-    ) -> Element {
-        let arrival = &wanted.arrival;
-        let object = Object {
-            address: arrival.address,
-            type_index: arrival.type_index,
-            count,
-            parent: arrival.parent,
-            via: arrival.via,
-            position: position as u32,
-            depth: arrival.depth,
-        };
-        let mut element = Element {
-            object,
-            index: arrival.parent,
-            base: 0,
-            number: 0,
-            outermost: 0,
-            parameters: [0; _],
-        };
-        for (to, from) in element.parameters.iter_mut().zip(wanted.parameters) {
-            *to = *from;
-        }
-        element
-    }
+/// The first element of an object that is being copied to `position`.
+pub(crate) fn in_the_making(wanted: &Wanted<'_>, position: usize, count: u32) -> Element {
+    let arrival = &wanted.arrival;
+    let object = Object {
+        address: arrival.address,
+        type_index: arrival.type_index,
+        count,
+        parent: arrival.parent,
+        via: arrival.via,
+        position: position as u32,
+        depth: arrival.depth,
+    };
+    Element::first(object, arrival.parent, wanted.parameters as u32)
 }

@@ -125,7 +125,7 @@ impl Verifier<'_> {
     }
 
     fn header(&self) -> Check {
-        let header: &Header = self.program.header();
+        let header: Header = self.program.header();
         let known = PROGRAM_DETECT_CHANGES | PROGRAM_AT_RETURN;
         demand(
             header.flags & !known == 0 && header.reserved == [0; 3] && header.limits.reserved == 0,

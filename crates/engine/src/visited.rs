@@ -7,9 +7,9 @@
 //! at three quarters; the old one stays behind, so that nothing that was taken
 //! ever moves. All old tables together are as large as the last.
 
-use kflat_abi::program::{MAX_PARAMETERS, Program};
+use kflat_abi::program::Program;
 
-use crate::work::Work;
+use crate::work::{PARAMETERS, Work};
 
 /// Slots of the first table, a power of two.
 const FIRST_SLOTS: u32 = 64;
@@ -33,26 +33,23 @@ pub(crate) struct Slot {
 }
 
 impl Visited {
-    pub(crate) fn to_words(self) -> [u64; 2] {
-        [self.at as u64, u64::from(self.slots)]
-    }
-
-    pub(crate) fn from_words(words: [u64; 2]) -> Self {
-        let [at, slots] = words;
-        Self {
-            at: at as usize,
-            slots: slots as u32,
-        }
-    }
+    pub(crate) const NONE: Self = Self { at: 0, slots: 0 };
 
     /// Makes the first table.
     pub(crate) fn begin(work: &mut Work<'_>) -> Option<()> {
         Self::make(work, FIRST_SLOTS)
     }
 
-    /// Finds the slot of (address, type, parameters).
+    /// Finds the slot of (address, type) and so many parameters, those that are being
+    /// handed down.
     #[inline]
-    pub(crate) fn find(work: &Work<'_>, address: u64, type_index: u32, parameters: &[u64]) -> Slot {
+    pub(crate) fn find(work: &Work<'_>, address: u64, type_index: u32, parameters: usize) -> Slot {
+        let parameters = work.words.get(PARAMETERS..PARAMETERS + parameters);
+        Self::look(work, address, type_index, parameters.unwrap_or(&[]))
+    }
+
+    #[inline]
+    fn look(work: &Work<'_>, address: u64, type_index: u32, parameters: &[u64]) -> Slot {
         let table = work.state.visited;
         let hash = hash(address, type_index, parameters);
         let mut number = table.start(hash);
@@ -111,12 +108,8 @@ impl Visited {
             let (address, type_index) = work.identity(object);
             let view = program.type_at(type_index);
             let taken = view.map_or(0, |view| view.parameters as usize);
-            let mut parameters = [0; MAX_PARAMETERS];
-            for (to, from) in parameters.iter_mut().zip(work.parameters(object, taken)) {
-                *to = *from;
-            }
-            let parameters = parameters.get(..taken).unwrap_or(&[]);
-            let slot = Self::find(work, address, type_index, parameters);
+            let parameters = work.parameters(object, taken);
+            let slot = Self::look(work, address, type_index, parameters);
             // A later object of the same identity replaces an earlier one.
             table.write(work, slot, object);
         }

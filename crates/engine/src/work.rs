@@ -12,7 +12,8 @@
 //! beforehand. Positions are indices of words, 32 bits wide.
 
 use kflat_abi::extension::Diagnostic;
-use kflat_abi::program::{NONE, Program, Type};
+use kflat_abi::program::code::MAX_STACK;
+use kflat_abi::program::{Limits, MAX_NESTING, MAX_PARAMETERS, NONE, Program, Type};
 use kflat_abi::record::Record;
 
 use crate::fixups::Fixups;
@@ -27,24 +28,24 @@ const OBJECT_WORDS: usize = 4;
 const MOST_ALIGN: usize = 4096 / 8;
 /// Words of a diagnostic.
 pub(crate) const DIAGNOSTIC_WORDS: usize = Diagnostic::SIZE / 8;
-/// Words of a region's head that keep the state between the two phases.
-const STATE_WORDS: usize = 32;
+/// Words of a frame of embedded elements ([`embed`](crate::embed)).
+pub(crate) const FRAME_WORDS: usize = 8;
+/// Where the frames are. What follows lies in the region and not on the kernel's
+/// stack, which is small.
+pub(crate) const FRAMES: usize = 0;
+/// Where the stack of expressions is.
+pub(crate) const STACK: usize = FRAMES + MAX_NESTING * FRAME_WORDS;
+/// Where the parameters are that are being handed down.
+pub(crate) const PARAMETERS: usize = STACK + MAX_STACK;
+/// Where the roots are.
+const ROOTS: usize = PARAMETERS + MAX_PARAMETERS;
 
 /// The smallest work region that a capture with `roots` roots can run in, in
 /// words. It holds a handful of objects; a large capture needs about three
 /// quarters of its image.
 #[must_use]
 pub fn required_words(roots: u32) -> usize {
-    STATE_WORDS + roots as usize + 4 * DIAGNOSTIC_WORDS + 1024
-}
-
-/// Words of a work region that the capture which left it used.
-#[must_use]
-pub fn used_words(work: &[u64]) -> usize {
-    match work.first_chunk() {
-        Some([top, objects]) => *top as usize + *objects as usize * OBJECT_WORDS,
-        None => 0,
-    }
+    ROOTS + roots as usize + 4 * DIAGNOSTIC_WORDS + 1024
 }
 
 /// A pointer into a captured object.
@@ -126,9 +127,10 @@ pub(crate) struct Arrival {
     pub(crate) depth: u32,
 }
 
-/// Numbers that outlive the capture phase.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct State {
+/// What is known of a capture beside its regions, between its two phases. The caller
+/// keeps it, for it would be much of a kernel's stack.
+#[derive(Debug, Default)]
+pub struct State {
     /// First free word of the blocks.
     pub(crate) top: usize,
     /// Objects so far.
@@ -171,10 +173,60 @@ pub(crate) struct State {
     /// many.
     pub(crate) changes: usize,
     pub(crate) change_count: usize,
+    /// The program's limits, or those of the engine.
+    pub(crate) limits: Limits,
     /// Words that become pointers, and those that hold function pointers.
     pub(crate) fixups: Fixups,
     /// The table of visited objects.
     pub(crate) visited: Visited,
+}
+
+impl State {
+    /// Of a capture that has not begun.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            top: 0,
+            objects: 0,
+            roots: 0,
+            diagnostics: 0,
+            dropped: 0,
+            diagnostics_room: 0,
+            reason: 0,
+            stopped: false,
+            bytes: 0,
+            before: 0,
+            behind: 0,
+            stream: 0,
+            stream_end: 0,
+            touched: 0,
+            around: 0,
+            refused: 0,
+            largest: 0,
+            large: 0,
+            slack: 0,
+            align: 0,
+            changes: 0,
+            change_count: 0,
+            limits: Limits {
+                bytes: 0,
+                time_ns: 0,
+                objects: 0,
+                depth: 0,
+                elements: 0,
+                string: 0,
+                reserved: 0,
+            },
+            fixups: Fixups::NONE,
+            visited: Visited::NONE,
+        }
+    }
+
+    /// Words of the work region that were used.
+    #[must_use]
+    pub fn used_words(&self) -> usize {
+        self.top + self.objects as usize * OBJECT_WORDS
+    }
 }
 
 /// Objects of more bytes are large: few, and looked at one by one.
@@ -185,128 +237,52 @@ pub(crate) const LARGE: u64 = 4096;
 pub(crate) struct Work<'w> {
     pub(crate) words: &'w mut [u64],
     pub(crate) area: &'w mut [u64],
-    pub(crate) state: State,
+    pub(crate) state: &'w mut State,
 }
 
 impl<'w> Work<'w> {
-    /// Begins a capture. `None`: `words` are fewer than [`required_words`], or the
-    /// area has no room for an image of nothing.
-    pub(crate) fn begin(
-        words: &'w mut [u64],
-        area: &'w mut [u64],
-        program: &Program<'_>,
-    ) -> Option<Self> {
-        let (_, _, roots) = program.counts();
-        if words.len() < required_words(roots) {
-            return None;
-        }
-        let (words, area) = Self::within_reach(words, area)?;
-        let in_work = (words.len() / 64 / DIAGNOSTIC_WORDS).clamp(4, 1024);
-        let room = in_work.min(room::diagnostics(area.len()));
-        let stream = room::stream_start(program, area.len());
-        let mut work = Self {
-            words,
-            area,
-            state: State {
-                top: STATE_WORDS + roots as usize + room * DIAGNOSTIC_WORDS,
-                roots,
-                diagnostics_room: room as u32,
-                stream,
-                stream_end: stream,
-                around: room::fixed(room),
-                align: 8,
-                ..State::default()
-            },
-        };
-        for root in 0..roots {
-            work.set_root(root, Link::NONE);
-        }
-        Visited::begin(&mut work)?;
-        if work.room() == 0 {
-            work.state.stopped = true;
-        }
-        Some(work)
-    }
-
     /// The parts of the regions that positions of 32 bits reach: 32 GiB.
-    fn within_reach(
+    #[inline]
+    pub(crate) fn new(
         words: &'w mut [u64],
         area: &'w mut [u64],
-    ) -> Option<(&'w mut [u64], &'w mut [u64])> {
+        state: &'w mut State,
+    ) -> Option<Self> {
         const MOST: usize = u32::MAX as usize;
         let (most_words, most_area) = (words.len().min(MOST), area.len().min(MOST));
-        Some((words.get_mut(..most_words)?, area.get_mut(..most_area)?))
+        Some(Self {
+            words: words.get_mut(..most_words)?,
+            area: area.get_mut(..most_area)?,
+            state,
+        })
     }
 
-    /// The regions as [`save`](Self::save) left them.
-    pub(crate) fn resume(words: &'w mut [u64], area: &'w mut [u64]) -> Option<Self> {
-        let (words, area) = Self::within_reach(words, area)?;
-        let saved: &[u64; STATE_WORDS] = words.first_chunk()?;
-        let mut values = saved.iter().copied();
-        let mut next = || values.next().unwrap_or(0);
-        let state = State {
-            top: next() as usize,
-            objects: next() as u32,
-            roots: next() as u32,
-            diagnostics: next() as u32,
-            dropped: next() as u32,
-            diagnostics_room: next() as u32,
-            reason: next() as u32,
-            stopped: next() != 0,
-            bytes: next(),
-            before: next() as u32,
-            behind: next() as u32,
-            stream: next() as usize,
-            stream_end: next() as usize,
-            touched: next() as usize,
-            around: next() as usize,
-            refused: next() as usize,
-            largest: next(),
-            large: next() as u32,
-            slack: next() as usize,
-            align: next() as u32,
-            changes: next() as usize,
-            change_count: next() as usize,
-            visited: Visited::from_words([next(), next()]),
-            fixups: Fixups::from_words([next(), next(), next(), next(), next(), next()]),
-        };
-        Some(Self { words, area, state })
-    }
-
-    /// Keeps the state in the region's head.
-    pub(crate) fn save(&mut self) {
-        let state = self.state;
-        let values = [
-            state.top as u64,
-            u64::from(state.objects),
-            u64::from(state.roots),
-            u64::from(state.diagnostics),
-            u64::from(state.dropped),
-            u64::from(state.diagnostics_room),
-            u64::from(state.reason),
-            u64::from(state.stopped),
-            state.bytes,
-            u64::from(state.before),
-            u64::from(state.behind),
-            state.stream as u64,
-            state.stream_end as u64,
-            state.touched as u64,
-            state.around as u64,
-            state.refused as u64,
-            state.largest,
-            u64::from(state.large),
-            state.slack as u64,
-            u64::from(state.align),
-            state.changes as u64,
-            state.change_count as u64,
-        ];
-        let values = values
-            .into_iter()
-            .chain(state.visited.to_words())
-            .chain(state.fixups.to_words());
-        for (word, value) in self.words.iter_mut().zip(values) {
-            *word = value;
+    /// Begins a capture. `None`: there are fewer words than [`required_words`].
+    #[inline(never)]
+    pub(crate) fn begin(&mut self, program: &Program<'_>) -> Option<()> {
+        let (_, _, roots) = program.counts();
+        if self.words.len() < required_words(roots) {
+            return None;
         }
+        let in_work = (self.words.len() / 64 / DIAGNOSTIC_WORDS).clamp(4, 1024);
+        let room = in_work.min(room::diagnostics(self.area.len()));
+        let stream = room::stream_start(program, self.area.len());
+        *self.state = State {
+            top: ROOTS + roots as usize + room * DIAGNOSTIC_WORDS,
+            roots,
+            diagnostics_room: room as u32,
+            stream,
+            stream_end: stream,
+            around: room::fixed(room),
+            align: 8,
+            ..State::new()
+        };
+        for root in 0..roots {
+            self.set_root(root, Link::NONE);
+        }
+        Visited::begin(self)?;
+        self.state.stopped = self.room() == 0;
+        Some(())
     }
 
     #[inline]
@@ -342,16 +318,16 @@ impl<'w> Work<'w> {
     }
 
     pub(crate) fn root(&self, index: u32) -> u64 {
-        self.get(STATE_WORDS + index as usize)
+        self.get(ROOTS + index as usize)
     }
 
     pub(crate) fn set_root(&mut self, index: u32, link: u64) {
-        self.set(STATE_WORDS + index as usize, link);
+        self.set(ROOTS + index as usize, link);
     }
 
     /// First word of diagnostic `index`.
     pub(crate) fn diagnostic_at(&self, index: u32) -> usize {
-        STATE_WORDS + self.state.roots as usize + index as usize * DIAGNOSTIC_WORDS
+        ROOTS + self.state.roots as usize + index as usize * DIAGNOSTIC_WORDS
     }
 
     #[inline]

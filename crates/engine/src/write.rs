@@ -13,7 +13,7 @@ use crate::relocate::{self, Memory, NAME};
 use crate::room::{self, root_name};
 use crate::sort::{self, COUNTERS};
 use crate::verify::Verified;
-use crate::work::{Link, Work};
+use crate::work::{Link, State, Work};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,20 +38,19 @@ pub struct Report {
 /// Part of the memory that zeros in front of it may be, instead of moving it.
 const SLACK: usize = 16;
 
-/// Writes the image of what [`capture`](crate::capture()) left in `work` and
-/// `area`, the same regions, to the start of `area`; `hit` goes into the extension.
+/// Writes the image of what [`capture`](crate::capture()) left in `work`, `area` and
+/// `state` to the start of `area`; `hit` goes into the extension.
 ///
 /// Words of the area that were used and are not part of the image are 0 then.
 /// Where it is too small for any image it is cleared, and the report says how many
 /// bytes are needed.
 pub fn write(
     program: &Verified<'_>,
-    work: &mut [u64],
-    area: &mut [u64],
+    (work, area, state): (&mut [u64], &mut [u64], &mut State),
     hit: &Hit,
     symbols: &mut impl Symbols,
 ) -> Report {
-    let Some(mut work) = Work::resume(work, area) else {
+    let Some(mut work) = Work::new(work, area, state) else {
         return Report::default();
     };
     let program = program.program();
@@ -176,19 +175,20 @@ fn place(
     };
     let fragments = prefix + pointers + functions;
     let start = fragments + 2 * layout.fragments;
-    let align = work.state.align as usize / 8;
+    // A power of two: words that the memory may be moved by.
+    let align = (work.state.align as usize / 8).max(1);
+    let aligned = |words: usize| words & (align - 1) == 0;
     let slack = stream.wrapping_sub(start);
     let stays = start <= stream
         && slack * SLACK <= words
         && slack * 8 >= work.state.before as usize
-        && slack.is_multiple_of(align)
+        && aligned(slack)
         && at == stream;
     let lead = if stays {
         slack
     } else {
-        let lead = (work.state.before as usize)
-            .div_ceil(8)
-            .next_multiple_of(align);
+        let before = (work.state.before as usize).div_ceil(8);
+        let lead = (before + align - 1) & !(align - 1);
         Area::new(work.area).shift(at, start + lead, words);
         at = start + lead;
         lead

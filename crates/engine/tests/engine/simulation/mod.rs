@@ -6,7 +6,7 @@ pub(crate) mod loader;
 pub(crate) mod program;
 
 use kflat_abi::extension::Hit;
-use kflat_engine::{Inputs, Quiet, Report, capture, required_words, verify, write};
+use kflat_engine::{Inputs, Quiet, Report, State, capture, required_words, verify, write};
 
 use kernel::Kernel;
 use loader::Image;
@@ -48,15 +48,14 @@ pub(crate) fn run_in(
     };
     let (_, _, roots) = verified.program().counts();
     assert!(work_words >= required_words(roots));
-    capture(
-        &verified, &mut work, &mut area, &inputs, kernel, &clock, &mut Quiet,
-    )
-    .expect("enough memory");
+    let mut state = State::new();
+    let regions = (&mut work[..], &mut area[..], &mut state);
+    capture(&verified, regions, &inputs, kernel, &clock, &mut Quiet).expect("enough memory");
     let hit = Hit {
         pid: 42,
         ..Hit::default()
     };
-    let report = write(&verified, &mut work, &mut area, &hit, kernel);
+    let report = write(&verified, (&mut work, &mut area, &mut state), &hit, kernel);
     let bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     if report.total_size == 0 {
         assert!(area.first().is_none_or(|word| *word == 0), "no header");
