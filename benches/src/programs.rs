@@ -18,7 +18,7 @@ fn follow(op: u8, offset: u32, target: u32, count: usize) -> Action {
             value: count as u32,
             ..Operand::default()
         },
-        ..Action::default()
+        ..Action::BARE
     }
 }
 
@@ -33,7 +33,7 @@ fn view(size: usize, first_action: u32, action_count: u32) -> Type {
         } else {
             0
         },
-        ..Type::default()
+        ..Type::BARE
     }
 }
 
@@ -73,7 +73,6 @@ pub(crate) fn of(shape: Shape) -> Vec<u8> {
     let roots = [Root {
         source: ROOT_ARGUMENT,
         name: NONE,
-        symbol: NONE,
         ..Root::default()
     }];
     let mut bytes = vec![0; Header::SIZE];

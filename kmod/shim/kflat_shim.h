@@ -40,7 +40,6 @@ void kflat_shim_free(void *memory);
 enum kflat_mutex_class {
 	KFLAT_MUTEX_SESSION,
 	KFLAT_MUTEX_SLOT,
-	KFLAT_MUTEX_AREA,
 	KFLAT_MUTEX_REGISTRY,
 	KFLAT_MUTEX_CLAIMS,
 	KFLAT_MUTEX_CLASSES,

@@ -13,7 +13,7 @@ use kflat_abi::record::Record;
 use kflat_engine::{Clock, Inputs, Quiet, Report, required_words};
 
 use crate::alloc::Arc;
-use crate::area::{Area, Pages, WorkPages};
+use crate::area::{Area, AreaPages, Pages, WorkPages};
 use crate::claims::Claim;
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
@@ -45,6 +45,10 @@ const DISARMED: u32 = 4;
 struct Data {
     /// The engine's working memory.
     work: WorkPages,
+    /// The engine's.
+    state: kflat_engine::State,
+    /// Where the image is made; `None`: it is done, and others may use it.
+    target: Option<Target>,
     memory: KernelMemory,
     /// The recipe that was hit.
     ready: Option<Arc<Ready>>,
@@ -61,22 +65,29 @@ struct Data {
     outcome: Outcome,
 }
 
-impl Data {
-    fn parts<'d>(
-        &'d mut self,
-        ready: &'d Ready,
-    ) -> (
-        Inputs<'d>,
-        &'d mut [u64],
-        &'d mut KernelMemory,
-        &'d mut Line,
-    ) {
-        let inputs = Inputs {
-            arguments: &self.arguments,
-            current: self.current,
-            globals: &ready.globals,
-        };
-        (inputs, &mut self.work, &mut self.memory, &mut self.line)
+/// Where an image is made.
+enum Target {
+    /// In the area.
+    Area(AreaPages),
+    /// Somewhere else, to be thrown away.
+    Nowhere(Pages),
+}
+
+impl Target {
+    /// `EBUSY`: another capture has the area. `ENOMEM`.
+    fn new(area: &Arc<Area>, discard: bool) -> Result<Self> {
+        if discard {
+            Pages::scratch(area.size()).map(Self::Nowhere)
+        } else {
+            AreaPages::borrow(area.clone()).map(Self::Area)
+        }
+    }
+
+    fn words(&mut self) -> &mut [u64] {
+        match self {
+            Self::Area(pages) => pages,
+            Self::Nowhere(pages) => pages,
+        }
     }
 }
 
@@ -102,7 +113,6 @@ impl Options {
 pub(crate) struct Capture {
     /// `None`: for any process.
     claim: Option<Claim>,
-    area: Arc<Area>,
     signal: Arc<Signal>,
     pub(crate) options: Options,
     data: Relay<Data>,
@@ -120,6 +130,8 @@ impl Capture {
     ) -> Result<Arc<Self>> {
         let data = Data {
             work: WorkPages::new(area.clone(), work_size(area.size()))?,
+            state: kflat_engine::State::new(),
+            target: Some(Target::new(&area, options.discard)?),
             memory: KernelMemory::new(),
             ready: None,
             hit: Hit {
@@ -134,11 +146,9 @@ impl Capture {
             prevented: 0,
             outcome: Outcome::default(),
         };
-        area.begin();
         signal.set(STATE_ARMED);
         Arc::new(Self {
             claim,
-            area,
             signal,
             options,
             data: Relay::new(ARMED, data),
@@ -193,7 +203,8 @@ impl Capture {
 
     /// Later hits capture nothing.
     pub(crate) fn disarm(&self) {
-        if let Some(data) = self.data.take(ARMED) {
+        if let Some(mut data) = self.data.take(ARMED) {
+            data.target = None;
             data.pass(DISARMED);
             self.signal.set(STATE_IDLE);
         }
@@ -205,7 +216,8 @@ impl Capture {
             return;
         };
         let started = Monotonic.now_ns();
-        let report = self.write_image(&mut data);
+        let report = write_image(&mut data);
+        data.target = None;
         data.outcome = Outcome {
             report,
             recipe: data.ready.as_ref().map_or(0, |ready| ready.index),
@@ -221,32 +233,6 @@ impl Capture {
         };
         data.pass(DONE);
         self.signal.set(state);
-    }
-
-    fn write_image(&self, data: &mut Data) -> Report {
-        let failed = |reason| Report {
-            reason,
-            ..Report::default()
-        };
-        if data.prevented != 0 {
-            return failed(data.prevented);
-        }
-        let Data {
-            work, hit, ready, ..
-        } = data;
-        let Some(verified) = ready.as_ref().and_then(|ready| ready.verified()) else {
-            return Report::default();
-        };
-        let mut write = |words: &mut [u64]| {
-            kflat_engine::write(&verified, work, words, hit, &mut KernelSymbols)
-        };
-        if !self.options.discard {
-            return self.area.write(write);
-        }
-        match Pages::scratch(self.area.size()) {
-            Ok(mut scratch) => write(&mut scratch),
-            Err(_) => failed(abi::REASON_NO_MEMORY),
-        }
     }
 
     fn log_end(&self, data: &Data) {
@@ -286,6 +272,34 @@ impl Capture {
     /// How many hits were not for it.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
+    }
+}
+
+fn write_image(data: &mut Data) -> Report {
+    let failed = |reason| Report {
+        reason,
+        ..Report::default()
+    };
+    if data.prevented != 0 {
+        return failed(data.prevented);
+    }
+    let Data {
+        work,
+        state,
+        target,
+        hit,
+        ready,
+        ..
+    } = data;
+    let Some(verified) = ready.as_ref().and_then(|ready| ready.verified()) else {
+        return Report::default();
+    };
+    match target {
+        Some(target) => {
+            let symbols = &mut KernelSymbols;
+            kflat_engine::write(&verified, (work, target.words(), state), hit, symbols)
+        }
+        None => Report::default(),
     }
 }
 
@@ -335,26 +349,50 @@ impl Entered<'_> {
     }
 }
 
+/// What the program of `ready` begins with.
+fn inputs<'d>(ready: &'d Ready, arguments: &'d [u64], current: u64, cpu: u32) -> Inputs<'d> {
+    Inputs {
+        arguments,
+        returned: 0,
+        current,
+        globals: &ready.globals,
+        cpu,
+        per_cpu: &ready.per_cpu,
+    }
+}
+
 // Not inlined: two engines in one function would take the stack of both.
 #[inline(never)]
 fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
-    let verified = ready.verified()?;
-    let (inputs, work, memory, _) = data.parts(ready);
-    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet)?;
+    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let area = data.target.as_mut()?.words();
+    let regions = (&mut *data.work, area, &mut data.state);
+    let memory = &mut data.memory;
+    kflat_engine::capture(
+        &ready.verified()?,
+        regions,
+        &inputs,
+        memory,
+        &Monotonic,
+        &mut Quiet,
+    )?;
     Some(())
 }
 
 #[inline(never)]
 fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
+    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let area = data.target.as_mut()?.words();
+    let regions = (&mut *data.work, area, &mut data.state);
     let verified = ready.verified()?;
-    let (inputs, work, memory, line) = data.parts(ready);
     let mut trace = LogTrace {
         log: &module().log,
         owner,
         program: verified.program(),
-        line,
+        line: &mut data.line,
     };
-    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut trace)?;
+    let memory = &mut data.memory;
+    kflat_engine::capture(&verified, regions, &inputs, memory, &Monotonic, &mut trace)?;
     Some(())
 }
 

@@ -1,9 +1,9 @@
 //! Recipe programs, put together by hand.
 
 use kflat_abi::program::{
-    Action, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING, OPERAND_MEMBER,
-    Operand, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type,
-    VERSION,
+    Action, Global, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING,
+    OPERAND_MEMBER, Operand, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS,
+    Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -13,6 +13,7 @@ pub(crate) struct Recipe {
     types: Vec<Type>,
     actions: Vec<Action>,
     roots: Vec<Root>,
+    globals: Vec<Global>,
     strings: Vec<u8>,
     target: u32,
 }
@@ -24,7 +25,7 @@ pub(crate) fn pointer(offset: u32, target: u32) -> Action {
         offset,
         target,
         count: constant(1),
-        ..Action::ZERO
+        ..Action::BARE
     }
 }
 
@@ -114,42 +115,39 @@ impl Recipe {
             } else {
                 TYPE_HAS_POINTERS
             },
-            ..Type::ZERO
+            ..Type::BARE
         });
         self
     }
 
     /// Adds a root: the argument at `position` points to a `target`.
-    pub(crate) fn argument(self, name: &str, position: u16, target: u32) -> Self {
-        self.root(name, ROOT_ARGUMENT, position, None, target)
+    pub(crate) fn argument(self, name: &str, position: u32, target: u32) -> Self {
+        self.root(name, ROOT_ARGUMENT, position, target)
     }
 
     /// Adds a root: the global `symbol` is a `target`.
-    pub(crate) fn global(self, name: &str, symbol: &str, target: u32) -> Self {
-        self.root(name, ROOT_GLOBAL, 0, Some(symbol), target)
+    pub(crate) fn global(mut self, name: &str, symbol: &str, target: u32) -> Self {
+        let symbol = self.text(symbol);
+        self.globals.push(Global {
+            symbol,
+            ..Global::ZERO
+        });
+        let index = self.globals.len() as u32 - 1;
+        self.root(name, ROOT_GLOBAL, index, target)
     }
 
     /// Adds a root: the current task, of which type `target` is a part.
     pub(crate) fn current(self, name: &str, target: u32) -> Self {
-        self.root(name, ROOT_CURRENT, 0, None, target)
+        self.root(name, ROOT_CURRENT, 0, target)
     }
 
-    fn root(
-        mut self,
-        name: &str,
-        source: u8,
-        argument: u16,
-        symbol: Option<&str>,
-        to: u32,
-    ) -> Self {
+    fn root(mut self, name: &str, source: u8, value: u32, to: u32) -> Self {
         let name = self.text(name);
-        let symbol = symbol.map_or(NONE, |symbol| self.text(symbol));
         let action = self.action(pointer(0, to), "");
         self.roots.push(Root {
             source,
-            argument,
             name,
-            symbol,
+            value,
             action,
             ..Root::ZERO
         });
@@ -162,6 +160,7 @@ impl Recipe {
         let types = table(&mut body, &self.types);
         let actions = table(&mut body, &self.actions);
         let roots = table(&mut body, &self.roots);
+        let globals = table(&mut body, &self.globals);
         let strings = Table {
             offset: (Header::SIZE + body.len()) as u32,
             count: self.strings.len() as u32,
@@ -175,6 +174,7 @@ impl Recipe {
             types,
             actions,
             roots,
+            globals,
             strings,
             ..Header::ZERO
         };

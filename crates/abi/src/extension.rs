@@ -153,6 +153,12 @@ pub const REASON_OVERFLOW: u32 = 14;
 pub const REASON_DIAGNOSTICS_DROPPED: u32 = 15;
 /// A pointer does not lie at a multiple of 8 and was not followed.
 pub const REASON_UNALIGNED: u32 = 16;
+/// An expression failed: it read memory that can't be read (the address), left
+/// its object or divided by zero; detail: the expression.
+pub const REASON_EXPRESSION: u32 = 17;
+/// Memory of a process that is not present; only a context that may sleep can
+/// bring it in.
+pub const REASON_USER_ABSENT: u32 = 18;
 
 record! {
     /// Bytes of *memory* that changed in the kernel while the capture ran.

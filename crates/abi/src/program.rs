@@ -6,18 +6,43 @@
 //! interpreted in place.
 //!
 //! A *type* is a view of a BTF type: its size and the *actions* on its members.
-//! One BTF type may have several views. Every pointer word is described by one
-//! action; arrays of pointers and pointers to pointers are made of a view of the
-//! pointer itself (8 bytes, one action at offset 0).
+//! One BTF type may have several views, which is how the same type is followed
+//! in different ways. Every pointer word is described by one action; arrays of
+//! pointers and pointers to pointers are made of a view of the pointer itself (8
+//! bytes, one action at offset 0). A pointer that is not to be followed has no
+//! action and keeps its value.
+//!
+//! What most actions need is in the [`Action`]; what few need (conditions,
+//! decoding, choices, see [`code`]) is in an [`Extra`] beside it.
+
+pub mod code;
+mod find;
+mod rejection;
 
 use crate::record::{Record, record};
+
+pub use find::Program;
+pub use rejection::*;
 
 /// The bytes `KFLATPRG`, little-endian.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"KFLATPRG");
 /// Version of the encoding.
-pub const VERSION: u32 = 1;
-/// No string, type or action.
+pub const VERSION: u32 = 2;
+/// No string, type, action, expression or extra.
 pub const NONE: u32 = u32::MAX;
+
+/// Arguments of a function that a root or count can name.
+pub const MAX_ARGUMENTS: usize = 16;
+/// How deeply embedded types may nest.
+pub const MAX_NESTING: usize = 8;
+/// Roots that a program may have.
+pub const MAX_ROOTS: u32 = 256;
+/// Globals that a program may name.
+pub const MAX_GLOBALS: u32 = 256;
+/// Parameters that a type may have.
+pub const MAX_PARAMETERS: usize = 4;
+/// Cases that a choice may have.
+pub const MAX_CASES: u32 = 256;
 
 record! {
     /// Where a table is.
@@ -52,7 +77,7 @@ record! {
 
 record! {
     /// Start of a program.
-    pub struct Header, 128 bytes {
+    pub struct Header, 160 bytes {
         /// [`MAGIC`].
         magic: u64,
         /// [`VERSION`].
@@ -62,7 +87,7 @@ record! {
         /// The recipe's name: `function`, `module:function`, or either with
         /// `+decimal_offset`. At most 127 bytes.
         target: u32,
-        /// Zero.
+        /// `PROGRAM_*` bits.
         flags: u32,
         /// Hash of the layouts that the program was compiled against.
         layout_hash: u64,
@@ -74,6 +99,14 @@ record! {
         roots: Table,
         /// NUL-terminated UTF-8 strings.
         strings: Table,
+        /// [`Extra`]s.
+        extras: Table,
+        /// [`Case`]s.
+        cases: Table,
+        /// [`code::Instruction`]s.
+        code: Table,
+        /// [`Global`]s.
+        globals: Table,
         /// Bounds.
         limits: Limits,
         /// Zero.
@@ -81,9 +114,16 @@ record! {
     }
 }
 
+/// [`Header::flags`]: at the end, compare every captured range with memory again
+/// and list those that changed.
+pub const PROGRAM_DETECT_CHANGES: u32 = 1 << 0;
+/// [`Header::flags`]: capture when the function returns, not when it is called;
+/// arguments are those it was called with.
+pub const PROGRAM_AT_RETURN: u32 = 1 << 1;
+
 record! {
     /// A view of a type.
-    pub struct Type, 32 bytes {
+    pub struct Type, 56 bytes {
         /// Its name as C writes it (`struct file`), a string.
         name: u32,
         /// Its id in the BTF that accompanies the program; 0 (void): bytes.
@@ -98,13 +138,25 @@ record! {
         action_count: u32,
         /// `TYPE_*` bits.
         flags: u32,
+        /// How many numbers are handed down to it, at most [`MAX_PARAMETERS`].
+        /// An object that is reached with other parameters is another object.
+        parameters: u32,
+        /// The type of the elements of its flexible array, or [`NONE`]. An object
+        /// of such a type is one element, and as large as its array makes it.
+        tail: u32,
+        /// Offset of the flexible array.
+        tail_offset: u32,
+        /// How many elements the flexible array has; members are those of the
+        /// type itself.
+        tail_count: Operand,
         /// Zero.
-        reserved: u32,
+        reserved: u64,
     }
 }
 
 /// [`Type::flags`]: words of it may become pointers in the image. Must be set
-/// where a type has actions or is the element of a list.
+/// where a type has actions or is the element of a list, and where its tail has
+/// them.
 pub const TYPE_HAS_POINTERS: u32 = 1 << 0;
 
 record! {
@@ -114,12 +166,13 @@ record! {
         kind: u8,
         /// [`OPERAND_MEMBER`]: bytes of the member, 1, 2, 4 or 8.
         width: u8,
-        /// [`OPERAND_MEMBER`]: 1 if the member is signed. A negative number
-        /// counts as 0.
+        /// [`OPERAND_MEMBER`], [`OPERAND_EXPRESSION`]: 1 if the number is signed. A
+        /// negative number counts as 0.
         signed: u8,
         /// Zero.
         reserved: u8,
-        /// The constant, the member's offset, or the argument's position.
+        /// The constant, the member's offset, the argument's position, or the
+        /// expression.
         value: u32,
     }
 }
@@ -130,13 +183,18 @@ pub const OPERAND_CONSTANT: u8 = 0;
 pub const OPERAND_MEMBER: u8 = 1;
 /// An argument of the probed function, by position from 0.
 pub const OPERAND_ARGUMENT: u8 = 2;
+/// An expression over the element that the action belongs to.
+pub const OPERAND_EXPRESSION: u8 = 3;
+/// Up to and with the first element for which an expression over *that* element
+/// (a `target`) is not 0: a sentinel, a NULL. Only for [`OP_POINTER`].
+pub const OPERAND_UNTIL: u8 = 4;
 
 record! {
     /// What to do with one word (or member) of an object, or with a root.
     pub struct Action, 40 bytes {
         /// One of `OP_*`.
         op: u8,
-        /// Zero.
+        /// `ACTION_*` bits.
         flags: u8,
         /// Low bits of a pointer that are no address (at most `0xfff`): masked
         /// before it is followed, put back in the image.
@@ -150,14 +208,23 @@ record! {
         shift: i32,
         /// How many elements of `target`.
         count: Operand,
-        /// [`OP_LIST`]: offset of the link in an element.
+        /// Lists: offset of the link in an element.
         link: u32,
         /// The member's path as C writes it (`f_path.dentry`), a string.
         path: u32,
+        /// The [`Extra`] of this action, or [`NONE`].
+        extra: u32,
         /// Zero.
-        reserved: [u32; 2],
+        reserved: u32,
     }
 }
+
+/// [`Action::flags`]: the pointer leads to memory of the current process.
+/// [`OP_POINTER`] and [`OP_STRING`] only.
+pub const ACTION_USER: u8 = 1 << 0;
+/// [`Action::flags`]: what the pointer leads to is captured, but the word keeps
+/// its value in the image. [`OP_POINTER`] and [`OP_STRING`] only.
+pub const ACTION_KEEP: u8 = 1 << 1;
 
 /// Follow the pointer to `count` elements of `target`.
 pub const OP_POINTER: u8 = 1;
@@ -172,6 +239,82 @@ pub const OP_EMBED: u8 = 4;
 /// `struct list_head` at `link`. `count` is the limit of elements (constant 0:
 /// the program's). Also relocates the links.
 pub const OP_LIST: u8 = 5;
+/// As [`OP_LIST`] for a `struct hlist_head` and the `struct hlist_node` at `link`.
+/// `tag_mask` are bits of the head that are no address (`hlist_bl`).
+pub const OP_HLIST: u8 = 6;
+/// As [`OP_HLIST`] for a `struct hlist_nulls_head`: the list ends with an odd
+/// number.
+pub const OP_HLIST_NULLS: u8 = 7;
+/// A singly linked list: the word points to the word at `link` of the first
+/// element, which points on in the same way and ends with NULL
+/// (`struct llist_head`).
+pub const OP_LLIST: u8 = 8;
+/// A singly linked list whose pointers lead to the elements' starts; that of an
+/// element is at `link`, the last one is NULL.
+pub const OP_CHAIN: u8 = 9;
+/// A pointer to a per-CPU variable: capture `count` elements of `target` on each
+/// CPU. The word keeps its value. For this CPU alone use [`OP_POINTER`] and decode
+/// with [`code::PER_CPU`].
+pub const OP_PER_CPU: u8 = 10;
+/// Carry out one of several actions, chosen by a number: `selector` and the cases
+/// of its [`Extra`]. `target` is [`NONE`].
+pub const OP_CHOICE: u8 = 11;
+
+record! {
+    /// What few actions have. Each expression, or [`NONE`].
+    pub struct Extra, 40 bytes {
+        /// Carry the action out only if this is not 0. For any action.
+        condition: u32,
+        /// The address that the word stands for. It may refer to
+        /// [`code::VALUE`]; without it, the address is the word without its tag.
+        /// The result 0 is NULL. For [`OP_POINTER`], [`OP_STRING`] and
+        /// [`OP_PER_CPU`].
+        decode: u32,
+        /// The address of the object to capture. It may refer to
+        /// [`code::POINTER`]; without it, the address plus `shift`. The word
+        /// leads to the address, not to the object's start. For [`OP_POINTER`].
+        start: u32,
+        /// Leaves the numbers that are handed down: at least as many as `target`
+        /// has parameters. It may refer to [`code::START`].
+        /// Handed to each element of a list.
+        hand_down: u32,
+        /// [`OP_CHOICE`]: the number that the cases are compared with.
+        selector: u32,
+        /// [`OP_CHOICE`]: the first [`Case`].
+        first_case: u32,
+        /// [`OP_CHOICE`]: how many cases, at most [`MAX_CASES`].
+        case_count: u32,
+        /// Zero.
+        reserved: [u32; 3],
+    }
+}
+
+record! {
+    /// One case of a choice. The first that fits is taken; none: nothing is done.
+    pub struct Case, 16 bytes {
+        /// The number.
+        value: u64,
+        /// The action to carry out, any but [`OP_CHOICE`], or [`NONE`] for nothing.
+        /// It must fit the type that the choice belongs to, and be no action of a
+        /// type by itself.
+        action: u32,
+        /// [`CASE_DEFAULT`] or 0.
+        flags: u32,
+    }
+}
+
+/// [`Case::flags`]: fits any number.
+pub const CASE_DEFAULT: u32 = 1 << 0;
+
+record! {
+    /// A symbol whose address a root or an expression needs.
+    pub struct Global, 8 bytes {
+        /// `symbol` or `module:symbol`, a string.
+        symbol: u32,
+        /// Zero.
+        reserved: u32,
+    }
+}
 
 record! {
     /// Where a capture begins: a word, and the action to carry out on it.
@@ -180,75 +323,21 @@ record! {
         source: u8,
         /// Zero.
         flags: u8,
-        /// [`ROOT_ARGUMENT`]: its position from 0.
-        argument: u16,
+        /// Zero.
+        reserved: u16,
         /// Name in the image, a string, unique; or [`NONE`].
         name: u32,
-        /// [`ROOT_GLOBAL`]: the symbol (`symbol` or `module:symbol`), a string.
-        symbol: u32,
-        /// What to do with the word: an [`OP_POINTER`] or [`OP_STRING`], its
-        /// `offset` 0.
+        /// [`ROOT_ARGUMENT`]: its position from 0. [`ROOT_GLOBAL`]: the
+        /// [`Global`]. [`ROOT_EXPRESSION`]: the expression. Otherwise 0.
+        value: u32,
+        /// What to do with the word: an [`OP_POINTER`], [`OP_STRING`] or
+        /// [`OP_PER_CPU`], its `offset` 0. Its expressions have no element.
+        /// For [`OP_PER_CPU`] the image's root is the copy of this CPU.
         action: u32,
         /// Zero.
-        reserved: [u64; 2],
+        reserved2: [u64; 2],
     }
 }
-
-/// Why the engine's verifier rejects a program: a number, and its sentence.
-macro_rules! rejections {
-    ($($(#[doc = $doc:literal])* $name:ident = $value:literal: $text:literal,)*) => {
-        $($(#[doc = $doc])* pub const $name: u32 = $value;)*
-
-        /// The rejection in a sentence without its end.
-        #[must_use]
-        pub const fn rejection_text(code: u32) -> &'static str {
-            match code {
-                $($value => $text,)*
-                _ => "rejected for a reason that this version does not know",
-            }
-        }
-    };
-}
-
-rejections! {
-    /// Not a program of this version, or a table lies outside of it.
-    REJECTED_TABLES = 1: "not a recipe program of this version, or one of its tables lies outside of it",
-    /// Bytes that must be zero are not.
-    REJECTED_RESERVED = 2: "reserved bytes are not zero",
-    /// A string is outside the strings, has no NUL or is not UTF-8.
-    REJECTED_STRING = 3: "a name lies outside the strings, has no end or is not UTF-8",
-    /// The target's name is empty or too long.
-    REJECTED_TARGET = 4: "the function's name is empty or has more than 127 bytes",
-    /// A type's size is zero or its alignment no power of two up to 4096.
-    REJECTED_TYPE = 5: "a type has no size, or an alignment that is no power of two up to 4096",
-    /// A type's actions lie outside the table, or it lacks `TYPE_HAS_POINTERS`.
-    REJECTED_TYPE_ACTIONS = 6: "a type's actions lie outside the table or are not announced",
-    /// An action's operation is unknown.
-    REJECTED_OPERATION = 7: "an action is of a kind that this version does not know",
-    /// An action's member lies outside its type.
-    REJECTED_OFFSET = 8: "a member lies outside its type",
-    /// An action's target is no type, or unfit for the operation.
-    REJECTED_ACTION_TARGET = 9: "an action leads to a type that does not exist or does not fit",
-    /// An operand is unknown or lies outside the type.
-    REJECTED_OPERAND = 10: "a count is of an unknown kind or lies outside its type",
-    /// Embedded types nest too deeply or in a circle.
-    REJECTED_NESTING = 11: "embedded types nest too deeply or contain themselves",
-    /// A root's source, argument, symbol or action is wrong.
-    REJECTED_ROOT = 12: "a root is of an unknown kind, or its argument, symbol or action is wrong",
-    /// Two roots have one name.
-    REJECTED_ROOT_NAME = 13: "two roots have the same name",
-    /// A tag mask covers more than the low 12 bits.
-    REJECTED_TAG_MASK = 14: "a tag mask covers more than the low 12 bits",
-    /// A link of a list lies outside the element.
-    REJECTED_LINK = 15: "the link of a list lies outside its element",
-}
-
-/// Arguments of a function that a root or count can name.
-pub const MAX_ARGUMENTS: usize = 16;
-/// How deeply embedded types may nest.
-pub const MAX_NESTING: usize = 8;
-/// Roots that a program may have.
-pub const MAX_ROOTS: u32 = 256;
 
 /// An argument of the probed function.
 pub const ROOT_ARGUMENT: u8 = 1;
@@ -256,102 +345,38 @@ pub const ROOT_ARGUMENT: u8 = 1;
 pub const ROOT_GLOBAL: u8 = 2;
 /// The address of the current `task_struct`.
 pub const ROOT_CURRENT: u8 = 3;
+/// What the probed function returned; needs [`PROGRAM_AT_RETURN`].
+pub const ROOT_RETURNED: u8 = 4;
+/// The value of an expression.
+pub const ROOT_EXPRESSION: u8 = 5;
 
-/// A program's tables, found but not verified: every accessor checks its bounds.
-#[derive(Clone, Copy, Debug)]
-pub struct Program<'a> {
-    header: Header,
-    types: &'a [u8],
-    actions: &'a [u8],
-    roots: &'a [u8],
-    strings: &'a [u8],
+impl Type {
+    /// Refers to nothing; the rest is 0.
+    pub const BARE: Self = Self {
+        tail: NONE,
+        ..Self::ZERO
+    };
 }
 
-impl<'a> Program<'a> {
-    /// Finds the tables of the program in `bytes`. `None`: it is no program of
-    /// this [`VERSION`], its size differs, or a table is outside of it or
-    /// misaligned.
-    #[must_use]
-    pub fn find(bytes: &'a [u8]) -> Option<Self> {
-        let header = Header::decode(bytes)?;
-        if header.magic != MAGIC
-            || header.version != VERSION
-            || u64::from(header.size) != bytes.len() as u64
-        {
-            return None;
-        }
-        let table = |table: Table, record: usize| -> Option<&'a [u8]> {
-            let size = (table.count as usize).checked_mul(record)?;
-            let start = table.offset as usize;
-            if !start.is_multiple_of(8) {
-                return None;
-            }
-            bytes.get(start..start.checked_add(size)?)
-        };
-        Some(Self {
-            header,
-            types: table(header.types, Type::SIZE)?,
-            actions: table(header.actions, Action::SIZE)?,
-            roots: table(header.roots, Root::SIZE)?,
-            strings: table(header.strings, 1)?,
-        })
-    }
-
-    /// How many types, actions and roots there are.
-    #[must_use]
-    pub fn counts(&self) -> (u32, u32, u32) {
-        (
-            self.header.types.count,
-            self.header.actions.count,
-            self.header.roots.count,
-        )
-    }
-
-    /// The header.
-    #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// The recipe's name.
-    #[must_use]
-    pub fn target(&self) -> Option<&'a str> {
-        self.string_at(self.header.target)
-    }
-
-    /// Type `index`.
-    #[inline]
-    #[must_use]
-    pub fn type_at(&self, index: u32) -> Option<Type> {
-        record_at(self.types, index)
-    }
-
-    /// Action `index`.
-    #[inline]
-    #[must_use]
-    pub fn action_at(&self, index: u32) -> Option<Action> {
-        record_at(self.actions, index)
-    }
-
-    /// Root `index`.
-    #[inline]
-    #[must_use]
-    pub fn root_at(&self, index: u32) -> Option<Root> {
-        record_at(self.roots, index)
-    }
-
-    /// The string at `offset`, without its NUL.
-    #[must_use]
-    pub fn string_at(&self, offset: u32) -> Option<&'a str> {
-        let tail = self.strings.get(offset as usize..)?;
-        let end = tail.iter().position(|byte| *byte == 0)?;
-        core::str::from_utf8(tail.get(..end)?).ok()
-    }
+impl Action {
+    /// Refers to nothing; the rest is 0.
+    pub const BARE: Self = Self {
+        target: NONE,
+        extra: NONE,
+        ..Self::ZERO
+    };
 }
 
-#[inline]
-fn record_at<R: Record>(table: &[u8], index: u32) -> Option<R> {
-    table
-        .get((index as usize).checked_mul(R::SIZE)?..)
-        .and_then(R::decode)
+impl Extra {
+    /// Refers to nothing; the rest is 0.
+    pub const BARE: Self = Self {
+        condition: NONE,
+        decode: NONE,
+        start: NONE,
+        hand_down: NONE,
+        selector: NONE,
+        first_case: 0,
+        case_count: 0,
+        reserved: [0; 3],
+    };
 }

@@ -15,7 +15,7 @@ impl Reason {
         matches!(self.0, abi::REASON_AREA_TOO_SMALL | abi::REASON_NO_MEMORY)
     }
 
-    /// Whether all was captured that the image would hold, and its bytes counted.
+    /// Where there is no image: whether the bytes that it would have were counted.
     #[must_use]
     pub fn is_counted(self) -> bool {
         self.0 == abi::REASON_AREA_TOO_SMALL

@@ -148,7 +148,7 @@ fn found(
         argument: 0,
         name: String::new(),
         symbol: None,
-        action: abi::Action::default(),
+        action: abi::Action::BARE,
     };
     let to = match &root.source {
         Source::Current => {
@@ -194,7 +194,7 @@ fn found(
                 let problem = Problem::new(message, root.span, "no such argument").help(help);
                 return Err(Some(problem));
             };
-            named.argument = position as u16;
+            named.argument = position as u32;
             let parameter = known.get(position);
             named.name = match parameter.map(|parameter| btf.parameter_name(parameter)) {
                 None | Some("") => format!("arg{position}"),

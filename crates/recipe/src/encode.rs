@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use kflat_abi::program::{self as abi, Action, Header, NONE, Root, TYPE_HAS_POINTERS, Table, Type};
+use kflat_abi::program::{
+    self as abi, Action, Global, Header, Root, TYPE_HAS_POINTERS, Table, Type,
+};
 use kflat_abi::record::Record;
 
 use crate::syntax;
@@ -12,7 +14,7 @@ use crate::views::View;
 #[derive(Clone, Debug)]
 pub(crate) struct NamedRoot {
     pub(crate) source: u8,
-    pub(crate) argument: u16,
+    pub(crate) argument: u32,
     pub(crate) name: String,
     pub(crate) symbol: Option<String>,
     pub(crate) action: Action,
@@ -51,7 +53,8 @@ impl Strings {
 pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
     let mut strings = Strings::default();
     let target = strings.add(parts.target);
-    let (mut types, mut actions, mut roots) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut types, mut actions) = (Vec::new(), Vec::new());
+    let (mut roots, mut globals) = (Vec::new(), Vec::new());
     for (view, id) in parts.views.iter().zip(parts.ids) {
         types.push(Type {
             name: strings.add(&view.name),
@@ -65,7 +68,7 @@ pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
             } else {
                 0
             },
-            reserved: 0,
+            ..Type::BARE
         });
         for found in &view.actions {
             actions.push(Action {
@@ -75,11 +78,20 @@ pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
         }
     }
     for root in parts.roots {
+        let value = match &root.symbol {
+            Some(symbol) => {
+                globals.push(Global {
+                    symbol: strings.add(symbol),
+                    ..Global::default()
+                });
+                globals.len() as u32 - 1
+            }
+            None => root.argument,
+        };
         roots.push(Root {
             source: root.source,
-            argument: root.argument,
             name: strings.add(&root.name),
-            symbol: root.symbol.as_ref().map_or(NONE, |s| strings.add(s)),
+            value,
             action: actions.len() as u32,
             ..Root::default()
         });
@@ -98,6 +110,7 @@ pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
         types: table(&mut bytes, &types),
         actions: table(&mut bytes, &actions),
         roots: table(&mut bytes, &roots),
+        globals: table(&mut bytes, &globals),
         strings: Table {
             offset: bytes.len() as u32,
             count: strings.bytes.len() as u32,

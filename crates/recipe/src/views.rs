@@ -363,7 +363,7 @@ impl<'a> Views<'a> {
             offset: at as u32,
             target,
             count: constant(count),
-            ..Action::default()
+            ..Action::BARE
         };
         filling.actions.push(PathAction {
             path: path.to_owned(),
@@ -491,7 +491,7 @@ fn list_action(offset: u32, element: u32, link: u32, most: u32) -> Action {
         target: element,
         count: constant(most),
         link,
-        ..Action::default()
+        ..Action::BARE
     }
 }
 
@@ -526,7 +526,7 @@ impl Aim {
             op,
             target,
             count: constant(count),
-            ..Action::default()
+            ..Action::BARE
         };
         Self { action }
     }

@@ -159,13 +159,13 @@ fn roots_have_their_names_places_and_counts() {
     let name = |index| program.string_at(root(index).name);
     assert_eq!(program.counts().2, 4);
     assert_eq!(name(0), Some("first"));
-    assert_eq!((root(1).argument, name(1)), (2, Some("buf")));
+    assert_eq!((root(1).value, name(1)), (2, Some("buf")));
     let action = program.action_at(root(1).action).expect("an action");
     assert_eq!(
         (action.count.kind, action.count.value),
         (abi::OPERAND_ARGUMENT, 1)
     );
-    assert_eq!(program.string_at(root(2).symbol), Some("drv:things"));
+    assert_eq!(program.global_at(root(2).value), Some("drv:things"));
     let action = program.action_at(root(3).action).expect("an action");
     assert_eq!(action.op, abi::OP_STRING);
 }

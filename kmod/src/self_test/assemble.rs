@@ -57,7 +57,7 @@ const fn member(path: &'static str, op: u8, offset: u32, target: u32, count: Ope
         offset,
         target,
         count,
-        ..Action::ZERO
+        ..Action::BARE
     };
     Member { path, action }
 }
@@ -204,7 +204,7 @@ pub(super) fn recipe(name: &str, types: &[TypeSpec]) -> Result<Recipe> {
             } else {
                 0
             },
-            ..Type::ZERO
+            ..Type::BARE
         })?;
         first_action += count;
         for member in spec.members {
@@ -233,7 +233,6 @@ pub(super) fn recipe(name: &str, types: &[TypeSpec]) -> Result<Recipe> {
     writer.record(&Root {
         source: ROOT_ARGUMENT,
         name: root_name,
-        symbol: NONE,
         action: members as u32,
         ..Root::ZERO
     })?;

@@ -101,7 +101,10 @@ impl Ending<'_> {
 
     fn larger_area(&self) -> String {
         let needed = self.status.needed_size;
-        let counted = self.status.reason.is_some_and(Reason::is_counted) && needed > self.area;
+        // A partial image ended where the area did.
+        let counted = self.status.reason.is_some_and(Reason::is_counted)
+            && self.status.total_size == 0
+            && needed > self.area;
         let needed = if counted {
             // With room for names that were not counted.
             needed.saturating_add(needed / 8)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kflat_btf::{Assembler, Btf, TypeId};
-use kflat_engine::{Clock, Inputs, Memory, Quiet, Symbols, Unreadable, put_bytes};
+use kflat_engine::{Clock, Inputs, Memory, Quiet, State, Symbols, Unreadable, put_bytes};
 use kflat_image::abi::extension::{ARCHITECTURE_X86_64, Hit};
 use kflat_image::{Additions, Image, save};
 use kflat_recipe::compile;
@@ -243,13 +243,14 @@ impl Clock for NoTime {
 /// What the module would write: an image and its container.
 pub(crate) fn capture(program: &[u8], kernel: &mut Kernel, arguments: &[u64]) -> Vec<u8> {
     let program = kflat_engine::verify(program).expect("a right program");
-    let (mut work, mut area) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let (mut work, mut area) = (vec![0u64; 1 << 16], vec![0u64; 1 << 16]);
+    let mut state = State::default();
     let inputs = Inputs {
         arguments,
-        current: 0,
-        globals: &[],
+        ..Inputs::default()
     };
-    kflat_engine::capture(&program, &mut work, &inputs, kernel, &NoTime, &mut Quiet).expect("room");
+    let regions = (&mut work[..], &mut area[..], &mut state);
+    kflat_engine::capture(&program, regions, &inputs, kernel, &NoTime, &mut Quiet).expect("room");
     let mut hit = Hit {
         architecture: ARCHITECTURE_X86_64,
         pid: 42,
@@ -259,7 +260,8 @@ pub(crate) fn capture(program: &[u8], kernel: &mut Kernel, arguments: &[u64]) ->
         ..Hit::default()
     };
     hit.comm[..3].copy_from_slice(b"cat");
-    let report = kflat_engine::write(&program, &mut work, &mut area, &hit, kernel);
+    let regions = (&mut work[..], &mut area[..], &mut state);
+    let report = kflat_engine::write(&program, regions, &hit, kernel);
     let mut bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.truncate(report.total_size as usize);
     assert!(!bytes.is_empty());

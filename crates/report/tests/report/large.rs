@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kflat_btf::{Assembler, Btf, TypeId};
 use kflat_engine::{
-    Clock, Inputs, Memory, Quiet, Symbols, Unreadable, capture, put_bytes, verify, write,
+    Clock, Inputs, Memory, Quiet, State, Symbols, Unreadable, capture, put_bytes, verify, write,
 };
 use kflat_image::abi::extension::Hit;
 use kflat_image::{Additions, Image, save};
@@ -76,14 +76,16 @@ fn image() -> Image {
     let recipe = "recipe visit { head; } struct head { nodes: list of struct node by link; }";
     let compiled = compile(recipe, "list", &btf).unwrap_or_else(|error| panic!("{error}"));
     let program = verify(&compiled.program).unwrap();
-    let (mut work, mut area) = (vec![0; 8 << 20], vec![0; 4 << 20]);
+    let (mut work, mut area) = (vec![0u64; 8 << 20], vec![0u64; 4 << 20]);
+    let mut state = State::default();
     let inputs = Inputs {
         arguments: &[BASE],
-        current: 0,
-        globals: &[],
+        ..Inputs::default()
     };
-    capture(&program, &mut work, &inputs, &mut List, &NoTime, &mut Quiet).unwrap();
-    let report = write(&program, &mut work, &mut area, &Hit::default(), &mut List);
+    let regions = (&mut work[..], &mut area[..], &mut state);
+    capture(&program, regions, &inputs, &mut List, &NoTime, &mut Quiet).unwrap();
+    let regions = (&mut work[..], &mut area[..], &mut state);
+    let report = write(&program, regions, &Hit::default(), &mut List);
     let mut bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.truncate(report.total_size as usize);
     let additions = Additions {

@@ -1,9 +1,9 @@
 //! Programs made by hand.
 
 use kflat_abi::program::{
-    Action, Header, Limits, MAGIC, NONE, OP_EMBED, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING,
-    OPERAND_ARGUMENT, OPERAND_CONSTANT, OPERAND_MEMBER, Operand, ROOT_ARGUMENT, ROOT_CURRENT,
-    ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
+    Action, Global, Header, Limits, MAGIC, NONE, OP_EMBED, OP_FUNCTION, OP_LIST, OP_POINTER,
+    OP_STRING, OPERAND_ARGUMENT, OPERAND_CONSTANT, OPERAND_MEMBER, Operand, ROOT_ARGUMENT,
+    ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -12,6 +12,7 @@ use kflat_abi::record::Record;
 pub(crate) struct Builder {
     pub(crate) types: Vec<(Type, Vec<Action>)>,
     pub(crate) roots: Vec<(Root, Action)>,
+    pub(crate) globals: Vec<Global>,
     strings: Vec<u8>,
     pub(crate) limits: Limits,
 }
@@ -47,7 +48,7 @@ fn action(op: u8, offset: u32, target: u32, count: Operand) -> Action {
         offset,
         target,
         count,
-        ..Action::default()
+        ..Action::BARE
     }
 }
 
@@ -93,7 +94,7 @@ impl Builder {
                 size,
                 align: 1,
                 flags: TYPE_HAS_POINTERS,
-                ..Type::default()
+                ..Type::BARE
             },
             actions,
         ));
@@ -107,29 +108,33 @@ impl Builder {
         index
     }
 
-    fn root(&mut self, source: u8, position: u16, symbol: u32, name: Option<&str>, action: Action) {
+    pub(crate) fn root(&mut self, source: u8, value: u32, name: Option<&str>, action: Action) {
         let name = name.map_or(NONE, |name| self.string(name));
         let root = Root {
             source,
-            argument: position,
             name,
-            symbol,
+            value,
             ..Root::default()
         };
         self.roots.push((root, action));
     }
 
-    pub(crate) fn argument(&mut self, position: u16, name: Option<&str>, action: Action) {
-        self.root(ROOT_ARGUMENT, position, NONE, name, action);
+    pub(crate) fn argument(&mut self, position: u32, name: Option<&str>, action: Action) {
+        self.root(ROOT_ARGUMENT, position, name, action);
     }
 
     pub(crate) fn global(&mut self, symbol: &str, action: Action) {
-        let at = self.string(symbol);
-        self.root(ROOT_GLOBAL, 0, at, Some(symbol), action);
+        let global = Global {
+            symbol: self.string(symbol),
+            ..Global::default()
+        };
+        self.globals.push(global);
+        let index = self.globals.len() as u32 - 1;
+        self.root(ROOT_GLOBAL, index, Some(symbol), action);
     }
 
     pub(crate) fn current(&mut self, action: Action) {
-        self.root(ROOT_CURRENT, 0, NONE, Some("current"), action);
+        self.root(ROOT_CURRENT, 0, Some("current"), action);
     }
 
     /// The program's bytes.
@@ -161,6 +166,7 @@ impl Builder {
         let types = table(&mut bytes, &types);
         let actions = table(&mut bytes, &actions);
         let roots = table(&mut bytes, &roots);
+        let globals = table(&mut bytes, &this.globals);
         let strings = Table {
             offset: bytes.len() as u32,
             count: this.strings.len() as u32,
@@ -174,6 +180,7 @@ impl Builder {
             types,
             actions,
             roots,
+            globals,
             strings,
             limits: this.limits,
             ..Header::default()
