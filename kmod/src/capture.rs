@@ -124,14 +124,14 @@ impl Capture {
     /// Sets everything aside that the hit will need. `ENOMEM`.
     pub(crate) fn prepare(
         claim: Option<Claim>,
-        area: Arc<Area>,
+        area: &Arc<Area>,
         signal: Arc<Signal>,
         options: Options,
     ) -> Result<Arc<Self>> {
         let data = Data {
             work: WorkPages::new(area.clone(), work_size(area.size()))?,
             state: kflat_engine::State::new(),
-            target: Some(Target::new(&area, options.discard)?),
+            target: Some(Target::new(area, options.discard)?),
             memory: KernelMemory::new(),
             ready: None,
             hit: Hit {

@@ -171,7 +171,7 @@ impl Session {
             owner: log_owner(request.debug_flag),
         };
         state.last = empty_status();
-        let enabled = self.arm(recipe, area, options, claim);
+        let enabled = self.arm(recipe, &area, options, claim);
         if enabled.is_err() {
             self.signal.set(STATE_IDLE);
         }
@@ -182,7 +182,7 @@ impl Session {
     fn arm(
         &self,
         recipe: EnabledRecipe,
-        area: Arc<Area>,
+        area: &Arc<Area>,
         options: Options,
         claim: Option<Claim>,
     ) -> Result<Enabled> {
@@ -257,7 +257,7 @@ impl Session {
         let scene = self_test::Scene::build(test)?;
         let recipe = EnabledRecipe::unlisted(test.recipe()?)?;
         let ready = Arc::new(Ready::new(recipe, 0)?)?;
-        let capture = Capture::prepare(None, area, self.signal.clone(), options)?;
+        let capture = Capture::prepare(None, &area, self.signal.clone(), options)?;
         run_now(&capture, &ready, scene.arguments())?;
         let outcome = capture.outcome().unwrap_or_default();
         fill(&mut state.last, &outcome);

@@ -71,28 +71,32 @@ mod tests {
     use super::*;
     use kflat_abi::program::{MAGIC, VERSION};
 
+    const TYPES: u32 = Header::SIZE as u32;
+    const ACTIONS: u32 = TYPES + Type::SIZE as u32;
+    const ROOTS: u32 = ACTIONS + Action::SIZE as u32;
+    const STRINGS: u32 = ROOTS + Root::SIZE as u32;
+
     /// One type, one action, one root, and their names.
     fn program() -> Vec<u8> {
         let strings = b"f\0struct file\0f_inode\0file\0";
-        let [types, actions, roots] = [128, 160, 200];
         let header = Header {
             magic: MAGIC,
             version: VERSION,
-            size: 232 + strings.len() as u32,
+            size: STRINGS + strings.len() as u32,
             types: Table {
-                offset: types,
+                offset: TYPES,
                 count: 1,
             },
             actions: Table {
-                offset: actions,
+                offset: ACTIONS,
                 count: 1,
             },
             roots: Table {
-                offset: roots,
+                offset: ROOTS,
                 count: 1,
             },
             strings: Table {
-                offset: 232,
+                offset: STRINGS,
                 count: strings.len() as u32,
             },
             ..Header::ZERO
@@ -110,11 +114,11 @@ mod tests {
             name: 22,
             ..Root::ZERO
         };
-        let mut bytes = vec![0; 232];
+        let mut bytes = vec![0; STRINGS as usize];
         header.encode(&mut bytes).unwrap();
-        view.encode(&mut bytes[types as usize..]).unwrap();
-        action.encode(&mut bytes[actions as usize..]).unwrap();
-        root.encode(&mut bytes[roots as usize..]).unwrap();
+        view.encode(&mut bytes[TYPES as usize..]).unwrap();
+        action.encode(&mut bytes[ACTIONS as usize..]).unwrap();
+        root.encode(&mut bytes[ROOTS as usize..]).unwrap();
         bytes.extend(strings);
         bytes
     }
@@ -123,13 +127,13 @@ mod tests {
     fn a_byte_is_in_something_with_a_name() {
         let program = program();
         assert_eq!(place(&program, 8), "the header");
-        assert_eq!(place(&program, 130), "type 0 (`struct file`)");
+        assert_eq!(place(&program, TYPES + 2), "type 0 (`struct file`)");
         assert_eq!(
-            place(&program, 160),
+            place(&program, ACTIONS),
             "action 0 (`f_inode`) of `struct file`"
         );
-        assert_eq!(place(&program, 231), "root 0 (`file`)");
-        assert_eq!(place(&program, 234), "the strings, at 2");
+        assert_eq!(place(&program, STRINGS - 1), "root 0 (`file`)");
+        assert_eq!(place(&program, STRINGS + 2), "the strings, at 2");
         assert_eq!(place(&program, 4000), "byte 4000");
         assert_eq!(place(&[], 4000), "byte 4000");
     }
