@@ -265,7 +265,7 @@ fn mistakes_are_shown_at_their_place_with_the_nearest_name() {
         ),
         (
             "recipe visit { node; } struct node { items: array parent; }",
-            "no number",
+            "a pointer, no number",
             "can't be",
         ),
         (
