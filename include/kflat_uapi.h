@@ -195,8 +195,33 @@ struct kflat_capture_status {
 	__u64 pause_ns;
 	/* Out: how often the probe was hit by a process that it was not for, or too late. */
 	__u64 missed;
+	/* Out: which recipe was hit: 0 that of `KFLAT_PROC_ENABLE`, then those of `KFLAT_ENABLE_ALSO` in their order. */
+	__u32 recipe;
 	/* Zero. */
-	__u64 reserved[3];
+	__u32 reserved32;
+	/* Zero. */
+	__u64 reserved[2];
+};
+
+/*
+ * Argument of `KFLAT_ENABLE_ALSO`: arms one more recipe beside the enabled
+ * one, for the same process and with the same options. The first of them to
+ * be hit captures, then all are disarmed.
+ *
+ * Errors: `EINVAL` nothing is enabled, it was run at once, or the recipe waits
+ * where the options are impossible, `ENOENT` no such recipe, `EBUSY` one of
+ * them was hit already, `EFAULT` it can't be probed, `ENOSPC` more than 16,
+ * `ENOMEM`.
+ */
+struct kflat_enable_also {
+	/* Bytes of this struct. */
+	__u32 size;
+	/* Zero. */
+	__u32 flags;
+	/* The recipe; NUL-terminated. */
+	char name[128];
+	/* Zero. */
+	__u64 reserved[2];
 };
 
 /* Argument of `KFLAT_VERSION`: what the loaded module speaks. */
@@ -224,6 +249,7 @@ struct kflat_version {
 #define KFLAT_CAPTURE_STATUS _IOWR('k', 36, struct kflat_capture_status)
 #define KFLAT_TEST_LIST _IOWR('k', 37, struct kflat_name_list)
 #define KFLAT_VERSION _IOWR('k', 38, struct kflat_version)
+#define KFLAT_ENABLE_ALSO _IOW('k', 39, struct kflat_enable_also)
 
 #define KFLAT_STATE_IDLE 0
 #define KFLAT_STATE_ARMED 1

@@ -20,6 +20,31 @@ impl Memory for Own {
         unsafe { std::ptr::copy_nonoverlapping(from, into.wrapping_add(at), length) };
         Ok(())
     }
+
+    #[inline]
+    fn expect(&self, address: u64, length: u64) {
+        prefetch(address as usize);
+        prefetch((address + length - 1) as usize);
+    }
+
+    #[inline]
+    fn expect_own(&self, word: &u64) {
+        prefetch(std::ptr::from_ref(word).addr());
+    }
+}
+
+/// Asks for a cache line.
+#[inline]
+fn prefetch(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let line = std::ptr::without_provenance(address);
+        // SAFETY: A prefetch reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// A word of this process.

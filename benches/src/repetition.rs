@@ -7,14 +7,19 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use kflat_abi::extension::Hit;
-use kflat_engine::{Inputs, Quiet, Verified, capture, verify, write};
+use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
 
 use crate::memory::{NoSymbols, Own, Watch};
 use crate::shapes::{Data, Shape};
 use crate::{by_hand, image, programs};
 
 /// Runs of which the best is *warm*.
-const WARM: usize = 3;
+fn warm_runs() -> usize {
+    std::env::var("WARM")
+        .ok()
+        .and_then(|w| w.parse().ok())
+        .unwrap_or(3)
+}
 
 /// Nanoseconds of one repetition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +72,7 @@ fn timed(mut run: impl FnMut() -> Result<()>) -> Result<[u64; 2]> {
     };
     let cold = once()?;
     let mut warm = u64::MAX;
-    for _ in 0..WARM {
+    for _ in 0..warm_runs() {
         warm = warm.min(once()?);
     }
     Ok([cold, warm])
@@ -97,14 +102,16 @@ pub(crate) fn run(shape: Shape) -> Result<Times> {
         hand,
         ..Times::default()
     };
-    for warm in 0..=WARM {
+    let mut state = State::new();
+    for warm in 0..=warm_runs() {
         let slot = warm.min(1);
-        let (captured, wrote) = by_engine(&program, &data, pointers, &mut work, &mut area)?;
+        let (captured, wrote) =
+            by_engine(&program, &data, pointers, &mut work, &mut area, &mut state)?;
         let best = |old: u64, new: u64| if old == 0 { new } else { old.min(new) };
         times.capture[slot] = best(times.capture[slot], captured);
         times.write[slot] = best(times.write[slot], wrote);
     }
-    times.work = kflat_engine::used_words(&work) as u64 * 8;
+    times.work = state.used_words() as u64 * 8;
     times.image = area.get(4).copied().context("a header")?;
     Ok(times)
 }
@@ -115,6 +122,7 @@ fn by_engine(
     pointers: usize,
     work: &mut [u64],
     area: &mut [u64],
+    state: &mut State,
 ) -> Result<(u64, u64)> {
     let inputs = Inputs {
         arguments: &[data.root],
@@ -122,10 +130,16 @@ fn by_engine(
     };
     let start = Instant::now();
     let clock = Watch(start);
-    let outcome = capture(program, work, &inputs, &mut Own, &clock, &mut Quiet);
+    let regions = (&mut *work, &mut *area, &mut *state);
+    let outcome = capture(program, regions, &inputs, &mut Own, &clock, &mut Quiet);
     let captured = start.elapsed();
     let outcome = outcome.context("too little memory")?;
-    let report = write(program, work, area, &Hit::default(), &mut NoSymbols);
+    let report = write(
+        program,
+        (work, area, state),
+        &Hit::default(),
+        &mut NoSymbols,
+    );
     let whole = start.elapsed();
     black_box(&area);
     ensure!(report.reason == 0, "ended early: {outcome:?} {report:?}");

@@ -21,14 +21,16 @@ static bool affordable(u64 size)
 }
 
 /*
- * Zeroed, whole pages; counts as the caller's in its memory cgroup. NULL rather
- * than have a process killed for it.
+ * Whole pages; counts as the caller's in its memory cgroup. NULL rather than have
+ * a process killed for it.
  */
-void *kflat_shim_area_alloc(u64 size)
+void *kflat_shim_area_alloc(u64 size, bool zeroed)
 {
+	gfp_t flags = GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN;
+
 	if (!size || offset_in_page(size) || !affordable(size))
 		return NULL;
-	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY | __GFP_NOWARN);
+	return __vmalloc(size, zeroed ? flags | __GFP_ZERO : flags);
 }
 
 void kflat_shim_area_free(void *memory)

@@ -56,6 +56,13 @@ struct kflat_memory_cache {
 int kflat_shim_memory_read(struct kflat_memory_cache *cache, u64 address, void *into, u64 size);
 bool kflat_shim_memory_executable(u64 address);
 
+/* user_memory.c: of the current process; only what is present. Any context. */
+int kflat_shim_memory_read_user(u64 address, void *into, u64 size);
+
+/* percpu.c */
+u32 kflat_shim_cpu_count(void);
+u64 kflat_shim_cpu_offset(u32 cpu);
+
 /* kdump.c: layout is Rust's, counted by kflat_kdump_open() and _close(). */
 int kflat_shim_kdump_init(void);
 void kflat_shim_kdump_exit(void);

@@ -11,31 +11,59 @@
 #define KFLAT_SKIP_BODY 1	/* the function is not executed, its caller gets 0 */
 #define KFLAT_VIA_TRAMPOLINE 2	/* ask again outside the handler */
 
-/* The registers of KFLAT_SHIM_PROBE_REGISTERS, see abi::extension::Hit. */
+/* The registers of a hit, see abi::extension::Hit. */
 #define KFLAT_REGISTERS 34
+/* abi::program::MAX_ARGUMENTS */
+#define KFLAT_ARGUMENTS 16
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
 
 struct kflat_probe;
+struct kflat_return_probe;
+struct kflat_tracepoint;
 struct pt_regs;
 
-/* probe.c */
-struct kflat_probe *kflat_shim_probe_register(const char *symbol, u32 offset, void *context,
+/* What a hit knows of the call. */
+struct kflat_call {
+	const struct pt_regs *regs;	/* NULL: none are known */
+	u64 address;			/* of the probed instruction; 0: there is none */
+	const u64 *arguments;		/* KFLAT_ARGUMENTS; NULL: regs are those at entry */
+	u64 returned;			/* by the function, at its return */
+};
+
+/* call.c */
+u32 kflat_shim_call_registers(const struct kflat_call *call, u64 *into);
+bool kflat_shim_call_argument(const struct kflat_call *call, u32 position, u64 *value);
+/* The argument at position of a function at whose entry regs are. */
+bool kflat_argument(const struct pt_regs *regs, u32 position, u64 *value);
+
+/* probe.c: symbol NULL: offset is the address. */
+struct kflat_probe *kflat_shim_probe_register(const char *symbol, u64 offset, void *context,
 					      int *error);
 void kflat_shim_probe_unregister(struct kflat_probe *probe);
-u64 kflat_shim_probe_address(const struct kflat_probe *probe);
 u64 kflat_shim_probe_missed(const struct kflat_probe *probe);
-u32 kflat_shim_probe_registers(const struct kflat_probe *probe, const struct pt_regs *regs,
-			       u64 *into);
-bool kflat_shim_probe_argument(const struct pt_regs *regs, u32 position, u64 *value);
 void kflat_shim_probe_exit(void);
+
+/* return_probe.c */
+struct kflat_return_probe *kflat_shim_return_probe_register(const char *symbol, void *context,
+							    int *error);
+void kflat_shim_return_probe_unregister(struct kflat_return_probe *probe);
+u64 kflat_shim_return_probe_missed(const struct kflat_return_probe *probe);
+/* Rust: whether the return of the call that is being made is wanted. In the handler. */
+bool kflat_return_probe_wanted(void *context);
+
+/* tracepoint.c */
+struct kflat_tracepoint *kflat_shim_tracepoint_register(const char *name, void *context,
+							int *error);
+void kflat_shim_tracepoint_unregister(struct kflat_tracepoint *tracepoint);
 
 /*
  * Rust: the probe was hit. In the handler: preemption or interrupts are off,
- * any lock may be held, in_nmi() may be true.
+ * any lock may be held, in_nmi() may be true. Only probes of probe.c can do
+ * anything but run on.
  */
-u32 kflat_probe_hit(void *context, const struct kflat_probe *probe, const struct pt_regs *regs);
+u32 kflat_probe_hit(void *context, const struct kflat_call *call);
 /*
  * Rust: the call that got KFLAT_VIA_TRAMPOLINE, in its own context. It must not
  * sleep if atomic.

@@ -40,7 +40,6 @@ void kflat_shim_free(void *memory);
 enum kflat_mutex_class {
 	KFLAT_MUTEX_SESSION,
 	KFLAT_MUTEX_SLOT,
-	KFLAT_MUTEX_AREA,
 	KFLAT_MUTEX_REGISTRY,
 	KFLAT_MUTEX_CLAIMS,
 	KFLAT_MUTEX_CLASSES,
@@ -76,7 +75,7 @@ void kflat_shim_waiters_poll(struct kflat_waiters *waiters, struct file *file,
 			     struct poll_table_struct *table);
 
 /* area.c */
-void *kflat_shim_area_alloc(u64 size);
+void *kflat_shim_area_alloc(u64 size, bool zeroed);
 void kflat_shim_area_free(void *memory);
 int kflat_shim_area_map(struct vm_area_struct *vma, void *area);
 /* Rust: the last mapping of the area went away. */

@@ -10,7 +10,6 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 
 #include "kflat_probe.h"
 
@@ -31,8 +30,10 @@ static bool trampoline_used;
 static int on_hit(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct kflat_probe *probe = container_of(kprobe, struct kflat_probe, kprobe);
+	struct kflat_call call = { .regs = regs };
 
-	switch (kflat_probe_hit(probe->context, probe, regs)) {
+	call.address = (unsigned long)kprobe->addr;
+	switch (kflat_probe_hit(probe->context, &call)) {
 	case KFLAT_SKIP_BODY:
 		skip_body(regs);
 		break;
@@ -61,22 +62,28 @@ static void on_stepped(struct kprobe *kprobe, struct pt_regs *regs, unsigned lon
 NOKPROBE_SYMBOL(on_stepped);
 
 /*
- * offset: bytes from the symbol's start. NULL, and *error: -ENOMEM, or -EFAULT
- * if the function does not exist or can't be probed there.
+ * offset: bytes from the symbol's start, or the address if symbol is NULL. NULL,
+ * and *error: -ENOMEM, or -EFAULT if the function does not exist or can't be
+ * probed there.
  */
-struct kflat_probe *kflat_shim_probe_register(const char *symbol, u32 offset, void *context,
+struct kflat_probe *kflat_shim_probe_register(const char *symbol, u64 offset, void *context,
 					      int *error)
 {
-	struct kflat_probe *probe = kzalloc(sizeof(*probe) + strlen(symbol) + 1, GFP_KERNEL);
+	size_t length = symbol ? strlen(symbol) : 0;
+	struct kflat_probe *probe = kzalloc(sizeof(*probe) + length + 1, GFP_KERNEL);
 
 	if (!probe) {
 		*error = -ENOMEM;
 		return NULL;
 	}
-	strcpy(probe->symbol, symbol);
 	probe->context = context;
-	probe->kprobe.symbol_name = probe->symbol;
-	probe->kprobe.offset = offset;
+	if (symbol) {
+		memcpy(probe->symbol, symbol, length);
+		probe->kprobe.symbol_name = probe->symbol;
+		probe->kprobe.offset = offset;
+	} else {
+		probe->kprobe.addr = (kprobe_opcode_t *)offset;
+	}
 	probe->kprobe.pre_handler = on_hit;
 	probe->kprobe.post_handler = on_stepped;
 	*error = register_kprobe(&probe->kprobe);
@@ -112,12 +119,6 @@ void kflat_shim_probe_exit(void)
 		return;
 	synchronize_rcu_tasks();
 	synchronize_rcu();
-}
-
-/* Of the probed instruction. */
-u64 kflat_shim_probe_address(const struct kflat_probe *probe)
-{
-	return (unsigned long)probe->kprobe.addr;
 }
 
 /* Hits that happened within another probe's handler: nobody saw them. */
@@ -172,34 +173,3 @@ void kflat_trampoline_run(struct pt_regs *regs)
 	atomic_set_release(&probe->in_trampoline, 0);
 }
 NOKPROBE_SYMBOL(kflat_trampoline_run);
-
-/* Fills KFLAT_REGISTERS words in the order of struct pt_regs; says how many. */
-u32 kflat_shim_probe_registers(const struct kflat_probe *probe, const struct pt_regs *regs,
-			       u64 *into)
-{
-	struct pt_regs registers = *regs;
-
-	BUILD_BUG_ON(sizeof(registers) > KFLAT_REGISTERS * sizeof(u64));
-	/* In the handler it is one byte further, as after an int3. */
-	registers.ip = (unsigned long)probe->kprobe.addr;
-	memcpy(into, &registers, sizeof(registers));
-	return sizeof(registers) / sizeof(u64);
-}
-
-/*
- * Argument number position (from 0) of a function at whose entry regs are. All
- * are taken as words. false: it can't be read.
- */
-bool kflat_shim_probe_argument(const struct pt_regs *regs, u32 position, u64 *value)
-{
-	const unsigned long in_registers[] = {
-		regs->di, regs->si, regs->dx, regs->cx, regs->r8, regs->r9,
-	};
-
-	if (position < ARRAY_SIZE(in_registers)) {
-		*value = in_registers[position];
-		return true;
-	}
-	/* At sp is the return address, above it the seventh argument. */
-	return !get_kernel_nofault(*value, (u64 *)regs->sp + 1 + position - ARRAY_SIZE(in_registers));
-}

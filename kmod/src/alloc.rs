@@ -132,6 +132,18 @@ impl<T> Table<T> {
         Some(value)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Drops all, the last one first.
+    pub(crate) fn clear(&mut self) {
+        while let Some(last) = self.used.checked_sub(1) {
+            drop(self.remove(last));
+        }
+    }
+
     /// All, in order.
     pub(crate) fn iter(&self) -> core::slice::Iter<'_, T> {
         // SAFETY: That many values are there, and nobody has a mutable
@@ -142,9 +154,7 @@ impl<T> Table<T> {
 
 impl<T> Drop for Table<T> {
     fn drop(&mut self) {
-        while let Some(last) = self.used.checked_sub(1) {
-            drop(self.remove(last));
-        }
+        self.clear();
         // SAFETY: From `reserve`, freed once.
         unsafe { ffi::kflat_shim_free(self.memory.as_ptr().cast()) }
     }

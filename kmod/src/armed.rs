@@ -5,10 +5,10 @@ use kflat_abi::extension::{MODE_SKIP_BODY, MODE_STOP_MACHINE, REASON_ATOMIC_CONT
 
 use crate::alloc::Arc;
 use crate::capture::{Capture, Entered};
-use crate::claims::Claim;
 use crate::deferral::Deferral;
 use crate::error::Result;
-use crate::probe::{Decision, Handler, Registers};
+use crate::probe::{Call, Decision, Handler};
+use crate::ready::Ready;
 use crate::stop_machine;
 
 /// What the probe's handler knows.
@@ -16,17 +16,16 @@ pub(crate) struct Armed {
     /// Flushed when this is dropped: before the capture.
     deferral: Deferral,
     capture: Arc<Capture>,
-    /// `None`: any process.
-    claim: Option<Claim>,
+    ready: Arc<Ready>,
 }
 
 impl Armed {
     /// `ENOMEM`.
-    pub(crate) fn new(capture: Arc<Capture>, claim: Option<Claim>) -> Result<Self> {
+    pub(crate) fn new(capture: Arc<Capture>, ready: Arc<Ready>) -> Result<Self> {
         Ok(Self {
             deferral: Deferral::new(capture.clone())?,
             capture,
-            claim,
+            ready,
         })
     }
 
@@ -46,16 +45,20 @@ impl Armed {
 }
 
 impl Handler for Armed {
-    fn hit(&self, registers: &Registers<'_>) -> Decision {
-        if self.claim.as_ref().is_some_and(|claim| !claim.is_current()) {
+    fn wants_return(&self) -> bool {
+        self.capture.is_for_current() && self.capture.is_armed()
+    }
+
+    fn hit(&self, call: &Call<'_>) -> Decision {
+        if !self.capture.is_for_current() {
             self.capture.miss();
             return Decision::RunOn;
         }
-        let entered = self.capture.enter(|hit, arguments| {
-            hit.register_count = registers.copy(&mut hit.registers);
-            hit.probe = registers.probe_address();
+        let entered = self.capture.enter(&self.ready, |hit, arguments| {
+            hit.register_count = call.registers(&mut hit.registers);
+            hit.probe = call.address();
             for (position, argument) in (0..).zip(arguments) {
-                *argument = registers.argument(position).unwrap_or(0);
+                *argument = call.argument(position).unwrap_or(0);
             }
         });
         let Some(mut entered) = entered else {

@@ -8,20 +8,21 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use kflat_abi::control::{STATE_ARMED, STATE_CAPTURING, STATE_FAILED, STATE_IDLE, STATE_READY};
 use kflat_abi::extension::{self as abi, ARCHITECTURE_X86_64, Hit};
-use kflat_abi::program::MAX_ARGUMENTS;
+use kflat_abi::program::{MAX_ARGUMENTS, MAX_ROOTS};
 use kflat_abi::record::Record;
-use kflat_engine::{Clock, Inputs, Quiet, Report, Verified, required_words};
+use kflat_engine::{Clock, Inputs, Quiet, Report, required_words};
 
-use crate::alloc::{Arc, Buffer};
-use crate::area::{Area, Pages};
+use crate::alloc::Arc;
+use crate::area::{Area, AreaPages, Pages, WorkPages};
+use crate::claims::Claim;
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel_log;
 use crate::memory::KernelMemory;
 use crate::module::module;
 use crate::outcome::Outcome;
-use crate::registry::EnabledRecipe;
+use crate::ready::Ready;
 use crate::relay::{Held, Relay};
 use crate::signal::Signal;
 use crate::symbols::KernelSymbols;
@@ -43,10 +44,14 @@ const DISARMED: u32 = 4;
 /// What the capture works with; all of it is there before the hit.
 struct Data {
     /// The engine's working memory.
-    work: Pages,
+    work: WorkPages,
+    /// The engine's.
+    state: kflat_engine::State,
+    /// Where the image is made; `None`: it is done, and others may use it.
+    target: Option<Target>,
     memory: KernelMemory,
-    /// Addresses of the program's globals, by index.
-    globals: Buffer<u64>,
+    /// The recipe that was hit.
+    ready: Option<Arc<Ready>>,
     hit: Hit,
     arguments: [u64; MAX_ARGUMENTS],
     /// Address of the task's `task_struct`.
@@ -60,14 +65,29 @@ struct Data {
     outcome: Outcome,
 }
 
-impl Data {
-    fn parts(&mut self) -> (Inputs<'_>, &mut [u64], &mut KernelMemory, &mut Line) {
-        let inputs = Inputs {
-            arguments: &self.arguments,
-            current: self.current,
-            globals: &self.globals,
-        };
-        (inputs, &mut self.work, &mut self.memory, &mut self.line)
+/// Where an image is made.
+enum Target {
+    /// In the area.
+    Area(AreaPages),
+    /// Somewhere else, to be thrown away.
+    Nowhere(Pages),
+}
+
+impl Target {
+    /// `EBUSY`: another capture has the area. `ENOMEM`.
+    fn new(area: &Arc<Area>, discard: bool) -> Result<Self> {
+        if discard {
+            Pages::scratch(area.size()).map(Self::Nowhere)
+        } else {
+            AreaPages::borrow(area.clone()).map(Self::Area)
+        }
+    }
+
+    fn words(&mut self) -> &mut [u64] {
+        match self {
+            Self::Area(pages) => pages,
+            Self::Nowhere(pages) => pages,
+        }
     }
 }
 
@@ -89,10 +109,10 @@ impl Options {
     }
 }
 
-/// A capture, from enabling its recipe on.
+/// A capture, from enabling the first of its recipes on.
 pub(crate) struct Capture {
-    recipe: EnabledRecipe,
-    area: Arc<Area>,
+    /// `None`: for any process.
+    claim: Option<Claim>,
     signal: Arc<Signal>,
     pub(crate) options: Options,
     data: Relay<Data>,
@@ -103,16 +123,17 @@ pub(crate) struct Capture {
 impl Capture {
     /// Sets everything aside that the hit will need. `ENOMEM`.
     pub(crate) fn prepare(
-        recipe: EnabledRecipe,
+        claim: Option<Claim>,
         area: Arc<Area>,
         signal: Arc<Signal>,
         options: Options,
     ) -> Result<Arc<Self>> {
-        let verified = recipe.verified().ok_or(Error::EINVAL)?;
         let data = Data {
-            work: Pages::new(work_size(&verified, area.size()))?,
+            work: WorkPages::new(area.clone(), work_size(area.size()))?,
+            state: kflat_engine::State::new(),
+            target: Some(Target::new(&area, options.discard)?),
             memory: KernelMemory::new(),
-            globals: resolve_globals(&verified)?,
+            ready: None,
             hit: Hit {
                 architecture: ARCHITECTURE_X86_64,
                 mode: options.mode,
@@ -125,11 +146,9 @@ impl Capture {
             prevented: 0,
             outcome: Outcome::default(),
         };
-        area.begin();
         signal.set(STATE_ARMED);
         Arc::new(Self {
-            recipe,
-            area,
+            claim,
             signal,
             options,
             data: Relay::new(ARMED, data),
@@ -137,16 +156,17 @@ impl Capture {
         })
     }
 
-    /// The function that it waits for.
-    pub(crate) fn name(&self) -> &str {
-        self.recipe.name()
+    /// Whether it is for the process that makes the current call. Any context.
+    pub(crate) fn is_for_current(&self) -> bool {
+        self.claim.as_ref().is_none_or(Claim::is_current)
     }
 
-    /// The hit, for the first one; `fill` adds registers and arguments. Any
-    /// context.
+    /// The hit of `ready`, for the first one; `fill` adds registers and
+    /// arguments. Any context.
     #[inline]
     pub(crate) fn enter(
         &self,
+        ready: &Arc<Ready>,
         fill: impl FnOnce(&mut Hit, &mut [u64; MAX_ARGUMENTS]),
     ) -> Option<Entered<'_>> {
         let Some(mut held) = self.data.take(ARMED) else {
@@ -154,6 +174,7 @@ impl Capture {
             return None;
         };
         let data = &mut *held;
+        data.ready = Some(ready.clone());
         data.started_ns = Monotonic.now_ns();
         data.current = task::current_address();
         (data.hit.boot_ns, data.hit.wall_ns) = clock::stamp();
@@ -182,7 +203,8 @@ impl Capture {
 
     /// Later hits capture nothing.
     pub(crate) fn disarm(&self) {
-        if let Some(data) = self.data.take(ARMED) {
+        if let Some(mut data) = self.data.take(ARMED) {
+            data.target = None;
             data.pass(DISARMED);
             self.signal.set(STATE_IDLE);
         }
@@ -194,14 +216,16 @@ impl Capture {
             return;
         };
         let started = Monotonic.now_ns();
-        let report = self.write_image(&mut data);
+        let report = write_image(&mut data);
+        data.target = None;
         data.outcome = Outcome {
             report,
+            recipe: data.ready.as_ref().map_or(0, |ready| ready.index),
             capture_ns: data.hit.capture_ns,
             write_ns: Monotonic.now_ns().saturating_sub(started),
             pause_ns: data.hit.pause_ns,
         };
-        self.log_end(&data.outcome);
+        self.log_end(&data);
         let state = match (report.total_size, self.options.discard) {
             (0, _) => STATE_FAILED,
             (_, true) => STATE_IDLE,
@@ -211,34 +235,11 @@ impl Capture {
         self.signal.set(state);
     }
 
-    fn write_image(&self, data: &mut Data) -> Report {
-        let failed = |reason| Report {
-            reason,
-            ..Report::default()
-        };
-        if data.prevented != 0 {
-            return failed(data.prevented);
-        }
-        let Some(verified) = self.recipe.verified() else {
-            return Report::default();
-        };
-        let Data { work, hit, .. } = data;
-        let mut write = |words: &mut [u64]| {
-            kflat_engine::write(&verified, work, words, hit, &mut KernelSymbols)
-        };
-        if !self.options.discard {
-            return self.area.write(write);
-        }
-        match Pages::new(self.area.size()) {
-            Ok(mut scratch) => write(&mut scratch),
-            Err(_) => failed(abi::REASON_NO_MEMORY),
-        }
-    }
-
-    fn log_end(&self, outcome: &Outcome) {
+    fn log_end(&self, data: &Data) {
         let mut line = Line::new();
-        trace::summary(&mut line, self.recipe.name(), outcome);
-        if outcome.report.reason == abi::REASON_ATOMIC_CONTEXT {
+        let name = data.ready.as_ref().map_or("", |ready| ready.name());
+        trace::summary(&mut line, name, &data.outcome);
+        if data.outcome.report.reason == abi::REASON_ATOMIC_CONTEXT {
             kernel_log::write(kernel_log::WARNING, &line);
         }
         if let Some(owner) = self.options.owner {
@@ -263,9 +264,42 @@ impl Capture {
         }
     }
 
+    /// Whether the hit is still to come. Any context.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.data.phase() == ARMED
+    }
+
     /// How many hits were not for it.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
+    }
+}
+
+fn write_image(data: &mut Data) -> Report {
+    let failed = |reason| Report {
+        reason,
+        ..Report::default()
+    };
+    if data.prevented != 0 {
+        return failed(data.prevented);
+    }
+    let Data {
+        work,
+        state,
+        target,
+        hit,
+        ready,
+        ..
+    } = data;
+    let Some(verified) = ready.as_ref().and_then(|ready| ready.verified()) else {
+        return Report::default();
+    };
+    match target {
+        Some(target) => {
+            let symbols = &mut KernelSymbols;
+            kflat_engine::write(&verified, (work, target.words(), state), hit, symbols)
+        }
+        None => Report::default(),
     }
 }
 
@@ -281,12 +315,12 @@ impl Entered<'_> {
     /// which `check_object.py` checks.
     #[inline(never)]
     pub(crate) fn copy(&mut self) {
-        let recipe = &self.capture.recipe;
         let data = &mut *self.data;
-        let done = match self.capture.options.owner {
-            None => copy_quietly(recipe, data),
-            Some(owner) => copy_and_log(recipe, data, owner),
-        };
+        let ready = data.ready.clone();
+        let done = ready.and_then(|ready| match self.capture.options.owner {
+            None => copy_quietly(&ready, data),
+            Some(owner) => copy_and_log(&ready, data, owner),
+        });
         if done.is_none() {
             data.prevented = abi::REASON_NO_MEMORY;
         }
@@ -315,45 +349,56 @@ impl Entered<'_> {
     }
 }
 
+/// What the program of `ready` begins with.
+fn inputs<'d>(ready: &'d Ready, arguments: &'d [u64], current: u64, cpu: u32) -> Inputs<'d> {
+    Inputs {
+        arguments,
+        returned: 0,
+        current,
+        globals: &ready.globals,
+        cpu,
+        per_cpu: &ready.per_cpu,
+    }
+}
+
 // Not inlined: two engines in one function would take the stack of both.
 #[inline(never)]
-fn copy_quietly(recipe: &EnabledRecipe, data: &mut Data) -> Option<()> {
-    let verified = recipe.verified()?;
-    let (inputs, work, memory, _) = data.parts();
-    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut Quiet)?;
+fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
+    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let area = data.target.as_mut()?.words();
+    let regions = (&mut *data.work, area, &mut data.state);
+    let memory = &mut data.memory;
+    kflat_engine::capture(
+        &ready.verified()?,
+        regions,
+        &inputs,
+        memory,
+        &Monotonic,
+        &mut Quiet,
+    )?;
     Some(())
 }
 
 #[inline(never)]
-fn copy_and_log(recipe: &EnabledRecipe, data: &mut Data, owner: Owner) -> Option<()> {
-    let verified = recipe.verified()?;
-    let (inputs, work, memory, line) = data.parts();
+fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
+    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let area = data.target.as_mut()?.words();
+    let regions = (&mut *data.work, area, &mut data.state);
+    let verified = ready.verified()?;
     let mut trace = LogTrace {
         log: &module().log,
         owner,
         program: verified.program(),
-        line,
+        line: &mut data.line,
     };
-    kflat_engine::capture(&verified, work, &inputs, memory, &Monotonic, &mut trace)?;
+    let memory = &mut data.memory;
+    kflat_engine::capture(&verified, regions, &inputs, memory, &Monotonic, &mut trace)?;
     Some(())
 }
 
 /// Bytes of working memory: what leads to an image of `area` bytes takes about
 /// as many; a quarter more leaves room for a table of visited objects.
-fn work_size(program: &Verified<'_>, area: u64) -> u64 {
-    let (_, _, roots) = program.program().counts();
-    let least = required_words(roots) as u64 * 8;
+fn work_size(area: u64) -> u64 {
+    let least = required_words(MAX_ROOTS) as u64 * 8;
     area.saturating_add(area / 4).saturating_add(least)
-}
-
-/// Addresses of the program's globals; 0: there is no such symbol.
-fn resolve_globals(verified: &Verified<'_>) -> Result<Buffer<u64>> {
-    let program = verified.program();
-    let count = program.header().globals.count;
-    let mut globals = Buffer::new(count as usize)?;
-    for (index, global) in (0..count).zip(globals.iter_mut()) {
-        let symbol = program.global_at(index);
-        *global = symbol.and_then(KernelSymbols::resolve).unwrap_or(0);
-    }
-    Ok(globals)
 }

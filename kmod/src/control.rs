@@ -2,9 +2,10 @@
 //! number and direction; their arguments say how large they are, and grow.
 
 use kflat_abi::control::{
-    CaptureStatus, KFLAT_CAPTURE_STATUS, KFLAT_RECIPE_DESCRIBE, KFLAT_RECIPE_LIST,
-    KFLAT_RECIPE_LOAD, KFLAT_RECIPE_UNLOAD, KFLAT_TEST_LIST, KFLAT_VERSION, MAX_ATTACHMENT_SIZE,
-    MAX_PROGRAM_SIZE, NameList, RecipeDescribe, RecipeLoad, RecipeUnload, Version,
+    CaptureStatus, EnableAlso, KFLAT_CAPTURE_STATUS, KFLAT_ENABLE_ALSO, KFLAT_RECIPE_DESCRIBE,
+    KFLAT_RECIPE_LIST, KFLAT_RECIPE_LOAD, KFLAT_RECIPE_UNLOAD, KFLAT_TEST_LIST, KFLAT_VERSION,
+    MAX_ATTACHMENT_SIZE, MAX_PROGRAM_SIZE, NameList, RecipeDescribe, RecipeLoad, RecipeUnload,
+    Version,
 };
 use kflat_abi::{extension, image, program};
 
@@ -32,6 +33,7 @@ const DESCRIBE: u32 = sizeless(KFLAT_RECIPE_DESCRIBE);
 const STATUS: u32 = sizeless(KFLAT_CAPTURE_STATUS);
 const TESTS: u32 = sizeless(KFLAT_TEST_LIST);
 const VERSION: u32 = sizeless(KFLAT_VERSION);
+const ALSO: u32 = sizeless(KFLAT_ENABLE_ALSO);
 
 /// Carries out `command`; what its success returns. `ENOTTY` there is none.
 pub(crate) fn carry_out(session: &Session, command: u32, argument: UserAddress) -> Result<u64> {
@@ -43,6 +45,7 @@ pub(crate) fn carry_out(session: &Session, command: u32, argument: UserAddress) 
         STATUS => status(session, argument),
         TESTS => list(argument, |f| self_test::names().for_each(f)),
         VERSION => version(argument),
+        ALSO => also(session, argument),
         _ => return Err(Error::ENOTTY),
     }?;
     Ok(0)
@@ -142,6 +145,12 @@ fn status(session: &Session, argument: UserAddress) -> Result {
     sized.value = session.status();
     sized.value.size = size;
     argument.write_sized(&sized)
+}
+
+fn also(session: &Session, argument: UserAddress) -> Result {
+    let request = argument.read_sized(EnableAlso::zeroed())?.value;
+    demand_zero(request.flags, &request.reserved)?;
+    session.enable_also(name(&request.name)?)
 }
 
 fn version(argument: UserAddress) -> Result {

@@ -88,7 +88,7 @@ unsafe extern "C" {
     pub(crate) fn kflat_shim_device_detach(vma: *mut Vma) -> c_int;
 
     // area
-    pub(crate) safe fn kflat_shim_area_alloc(size: u64) -> *mut c_void;
+    pub(crate) safe fn kflat_shim_area_alloc(size: u64, zeroed: bool) -> *mut c_void;
     pub(crate) fn kflat_shim_area_free(memory: *mut c_void);
     pub(crate) fn kflat_shim_area_map(vma: *mut Vma, area: *const c_void) -> c_int;
 

@@ -32,6 +32,12 @@ unsafe extern "C" {
         size: u64,
     ) -> c_int;
 
+    pub(crate) fn kflat_shim_memory_read_user(address: u64, into: *mut c_void, size: u64) -> c_int;
+
+    // percpu
+    pub(crate) safe fn kflat_shim_cpu_count() -> u32;
+    pub(crate) safe fn kflat_shim_cpu_offset(cpu: u32) -> u64;
+
     // ram
     pub(crate) safe fn kflat_shim_ram_init() -> c_int;
     pub(crate) safe fn kflat_shim_ram_exit();

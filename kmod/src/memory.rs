@@ -35,4 +35,21 @@ impl Memory for KernelMemory {
             unsafe { ffi::kflat_shim_memory_read(&mut self.cache, address, into, length as u64) };
         if failed == 0 { Ok(()) } else { Err(Unreadable) }
     }
+
+    fn read_user(
+        &mut self,
+        address: u64,
+        length: usize,
+        words: &mut [u64],
+    ) -> Result<(), Unreadable> {
+        let lead = (address % 8) as usize;
+        let room = words.len().saturating_mul(8).saturating_sub(lead);
+        if length > room {
+            return Err(Unreadable);
+        }
+        let into = words.as_mut_ptr().wrapping_byte_add(lead).cast();
+        // SAFETY: As in `read`.
+        let failed = unsafe { ffi::kflat_shim_memory_read_user(address, into, length as u64) };
+        if failed == 0 { Ok(()) } else { Err(Unreadable) }
+    }
 }

@@ -10,6 +10,8 @@ use crate::error::Error;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Outcome {
     pub(crate) report: Report,
+    /// Which of the session's enabled recipes was hit, from 0.
+    pub(crate) recipe: u32,
     /// Nanoseconds from the hit to the end of the copying.
     pub(crate) capture_ns: u64,
     /// Nanoseconds of writing the image.
@@ -43,6 +45,7 @@ impl Outcome {
         status.capture_ns = self.capture_ns;
         status.write_ns = self.write_ns;
         status.pause_ns = self.pause_ns;
+        status.recipe = self.recipe;
     }
 }
 

@@ -1,19 +1,21 @@
-//! Probes at functions. C: `shim/probe.c`, `<linux/kprobes.h>`.
+//! Probes: at functions, addresses, returns and tracepoints. C: `shim/probe.c`,
+//! `shim/return_probe.c`, `shim/tracepoint.c`, `<linux/kprobes.h>`.
 
 use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use kflat_abi::extension::HIT_REGISTERS;
-use kflat_abi::uapi::NAME_SIZE;
 
 use crate::alloc::Arc;
 use crate::armed::Armed;
 use crate::error::{Error, Result};
-use crate::ffi_probe::{self as ffi, PtRegs};
+use crate::ffi_probe as ffi;
+use crate::site::{Site, Symbol};
 
 /// What happens to the call that a probe stopped; the numbers of
-/// `shim/kflat_probe.h`.
+/// `shim/kflat_probe.h`. At sites that can't
+/// [leave the handler](Site::can_leave_handler) all of them mean `RunOn`.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(crate) enum Decision {
@@ -27,43 +29,46 @@ pub(crate) enum Decision {
 
 /// What a probe calls.
 pub(crate) trait Handler {
+    /// Whether the call that is being made is the one whose return is waited
+    /// for. The context is that of `hit`.
+    fn wants_return(&self) -> bool;
+
     /// The probe was hit. Preemption or interrupts are off, any lock may be
     /// held, this may be a non-maskable interrupt.
-    fn hit(&self, registers: &Registers<'_>) -> Decision;
+    fn hit(&self, call: &Call<'_>) -> Decision;
 
     /// The call that was sent [`Decision::ViaTrampoline`], in its own context,
     /// which must not sleep if `atomic`.
     fn outside(&self, atomic: bool) -> Decision;
 }
 
-/// The registers at a hit.
-pub(crate) struct Registers<'a> {
-    probe: NonNull<ffi::Probe>,
-    regs: NonNull<PtRegs>,
-    during: PhantomData<&'a PtRegs>,
+/// The call at a hit.
+pub(crate) struct Call<'a> {
+    call: NonNull<ffi::Call>,
+    during: PhantomData<&'a ffi::Call>,
 }
 
-impl Registers<'_> {
-    /// Copies them; how many there are.
-    pub(crate) fn copy(&self, into: &mut [u64; HIT_REGISTERS]) -> u32 {
+impl Call<'_> {
+    /// Copies the registers; how many are known.
+    pub(crate) fn registers(&self, into: &mut [u64; HIT_REGISTERS]) -> u32 {
         let into = into.as_mut_ptr();
-        // SAFETY: Both are there during the hit; `into` has room for all.
-        unsafe { ffi::kflat_shim_probe_registers(self.probe.as_ptr(), self.regs.as_ptr(), into) }
+        // SAFETY: The call is there during the hit; `into` has room for all.
+        unsafe { ffi::kflat_shim_call_registers(self.call.as_ptr(), into) }
     }
 
     /// The argument at `position` from 0, as a word; `None`: it can't be read.
     pub(crate) fn argument(&self, position: u32) -> Option<u64> {
         let mut value = 0;
-        // SAFETY: The registers are there during the hit.
+        // SAFETY: The call is there during the hit.
         let read =
-            unsafe { ffi::kflat_shim_probe_argument(self.regs.as_ptr(), position, &mut value) };
+            unsafe { ffi::kflat_shim_call_argument(self.call.as_ptr(), position, &mut value) };
         read.then_some(value)
     }
 
-    /// Address of the probed instruction.
-    pub(crate) fn probe_address(&self) -> u64 {
-        // SAFETY: The probe is there during the hit.
-        unsafe { ffi::kflat_shim_probe_address(self.probe.as_ptr()) }
+    /// Address of the probed instruction; 0: a tracepoint has none.
+    pub(crate) fn address(&self) -> u64 {
+        // SAFETY: The call is there during the hit.
+        unsafe { self.call.as_ref() }.address
     }
 }
 
@@ -85,87 +90,117 @@ impl Drop for Probes {
 
 /// A probe, registered until it is dropped, which waits for its handlers.
 pub(crate) struct Probe {
-    probe: NonNull<ffi::Probe>,
+    registered: Registered,
     /// What the probe's context stands for.
     _handler: Arc<Armed>,
 }
 
+/// INVARIANT: Registered, by us.
+enum Registered {
+    Entry(NonNull<ffi::Probe>),
+    Return(NonNull<ffi::ReturnProbe>),
+    Tracepoint(NonNull<ffi::Tracepoint>),
+}
+
 // SAFETY: The kernel lets any thread unregister a probe.
-unsafe impl Send for Probe {}
+unsafe impl Send for Registered {}
 // SAFETY: What a shared one gives is a counter.
-unsafe impl Sync for Probe {}
+unsafe impl Sync for Registered {}
 
 impl Probe {
-    /// At `function` or `module:function`, perhaps with `+decimal_offset`.
     /// `EFAULT` it can't be probed, `ENOMEM`.
-    pub(crate) fn register(target: &str, handler: Armed) -> Result<Self> {
+    pub(crate) fn register(site: &Site<'_>, handler: Armed) -> Result<Self> {
         let handler = Arc::new(handler)?;
-        let (symbol, offset) = split(target).ok_or(Error::EFAULT)?;
-        let symbol = terminated(symbol).ok_or(Error::EFAULT)?;
-        let mut error: c_int = 0;
-        // SAFETY: `symbol` ends in a NUL; the context lives until the probe is
-        // unregistered, because `handler` is dropped after that.
-        let probe = unsafe {
-            let context = handler.as_raw();
-            ffi::kflat_shim_probe_register(symbol.as_ptr(), offset, context, &mut error)
-        };
-        Error::check(error)?;
         Ok(Self {
-            probe: NonNull::new(probe).ok_or(Error::EFAULT)?,
+            registered: register(site, handler.as_raw())?,
             _handler: handler,
         })
     }
 
     /// Hits that nobody saw, because they happened within another probe.
     pub(crate) fn missed(&self) -> u64 {
-        // SAFETY: It is registered.
-        unsafe { ffi::kflat_shim_probe_missed(self.probe.as_ptr()) }
+        match &self.registered {
+            // SAFETY: It is registered.
+            Registered::Entry(probe) => unsafe { ffi::kflat_shim_probe_missed(probe.as_ptr()) },
+            Registered::Return(probe) => {
+                // SAFETY: It is registered.
+                unsafe { ffi::kflat_shim_return_probe_missed(probe.as_ptr()) }
+            }
+            Registered::Tracepoint(_) => 0,
+        }
     }
 }
 
-impl Drop for Probe {
+/// The context has to live until the probe is dropped.
+fn register(site: &Site<'_>, context: *mut c_void) -> Result<Registered> {
+    let mut error: c_int = 0;
+    let symbol = match site {
+        Site::Address(_) => None,
+        Site::Entry { symbol, .. } | Site::Return { symbol } | Site::Tracepoint(symbol) => {
+            Some(Symbol::new(symbol).ok_or(Error::EFAULT)?)
+        }
+    };
+    // What ends in a NUL, or NULL.
+    let symbol = symbol.as_ref().map_or(core::ptr::null(), Symbol::as_ptr);
+    let registered = match site {
+        Site::Address(offset) | Site::Entry { offset, .. } => {
+            // SAFETY: `symbol` is as it has to be; the caller's word for the context.
+            let probe =
+                unsafe { ffi::kflat_shim_probe_register(symbol, *offset, context, &mut error) };
+            NonNull::new(probe).map(Registered::Entry)
+        }
+        Site::Return { .. } => {
+            // SAFETY: As above.
+            let probe =
+                unsafe { ffi::kflat_shim_return_probe_register(symbol, context, &mut error) };
+            NonNull::new(probe).map(Registered::Return)
+        }
+        Site::Tracepoint(_) => {
+            // SAFETY: As above.
+            let probe = unsafe { ffi::kflat_shim_tracepoint_register(symbol, context, &mut error) };
+            NonNull::new(probe).map(Registered::Tracepoint)
+        }
+    };
+    Error::check(error)?;
+    registered.ok_or(Error::EFAULT)
+}
+
+impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: It is registered, and unregistered once.
-        unsafe { ffi::kflat_shim_probe_unregister(self.probe.as_ptr()) }
+        match self {
+            // SAFETY: It is registered, and unregistered once.
+            Self::Entry(probe) => unsafe { ffi::kflat_shim_probe_unregister(probe.as_ptr()) },
+            Self::Return(probe) => {
+                // SAFETY: As above.
+                unsafe { ffi::kflat_shim_return_probe_unregister(probe.as_ptr()) }
+            }
+            Self::Tracepoint(probe) => {
+                // SAFETY: As above.
+                unsafe { ffi::kflat_shim_tracepoint_unregister(probe.as_ptr()) }
+            }
+        }
     }
-}
-
-/// Symbol and offset.
-fn split(target: &str) -> Option<(&str, u32)> {
-    match target.split_once('+') {
-        Some((symbol, offset)) => Some((symbol, offset.parse().ok()?)),
-        None => Some((target, 0)),
-    }
-}
-
-/// As C wants it.
-fn terminated(symbol: &str) -> Option<[u8; NAME_SIZE]> {
-    let mut text = [0; NAME_SIZE];
-    if symbol.len() >= text.len() || symbol.contains('\0') {
-        return None;
-    }
-    for (into, byte) in text.iter_mut().zip(symbol.bytes()) {
-        *into = byte;
-    }
-    Some(text)
 }
 
 /// # Safety
-/// Called by `shim/probe.c` in the handler of a probe that `register` made.
+/// Called by the shim in the handler of a probe that `register` made.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kflat_probe_hit(
-    context: *mut c_void,
-    probe: NonNull<ffi::Probe>,
-    regs: NonNull<PtRegs>,
-) -> u32 {
+unsafe extern "C" fn kflat_probe_hit(context: *mut c_void, call: NonNull<ffi::Call>) -> u32 {
     // SAFETY: Until the probe is unregistered it has a handler.
     let handler = unsafe { Arc::<Armed>::borrow_raw(context) };
-    let registers = Registers {
-        probe,
-        regs,
+    let call = Call {
+        call,
         during: PhantomData,
     };
-    handler.hit(&registers) as u32
+    handler.hit(&call) as u32
+}
+
+/// # Safety
+/// Called by `shim/return_probe.c` in the handler of a probe that `register` made.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kflat_return_probe_wanted(context: *mut c_void) -> bool {
+    // SAFETY: Until the probe is unregistered it has a handler.
+    unsafe { Arc::<Armed>::borrow_raw(context) }.wants_return()
 }
 
 /// # Safety

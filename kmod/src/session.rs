@@ -2,11 +2,11 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use kflat_abi::control::{CaptureStatus, STATE_FAILED, STATE_IDLE, STATE_READY};
+use kflat_abi::control::{CaptureStatus, MAX_ENABLED, STATE_FAILED, STATE_IDLE, STATE_READY};
 use kflat_abi::extension::{MODE_RUN_NOW, MODE_SKIP_BODY, MODE_STOP_MACHINE, MODE_TEST};
 use kflat_abi::uapi::{Disable, Enable, Tests};
 
-use crate::alloc::Arc;
+use crate::alloc::{Arc, Table};
 use crate::area::Area;
 use crate::armed::Armed;
 use crate::capture::{Capture, Options};
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::module::module;
 use crate::outcome::Outcome;
 use crate::probe::Probe;
+use crate::ready::Ready;
 use crate::registry::EnabledRecipe;
 use crate::self_test::{self, SelfTest};
 use crate::signal::Signal;
@@ -37,19 +38,29 @@ struct State {
     last: CaptureStatus,
 }
 
-/// An enabled recipe. Fields are dropped in this order: when the probe is gone,
+/// Enabled recipes. Fields are dropped in this order: when the probes are gone,
 /// no capture is in flight any more.
 struct Enabled {
-    /// `None`: the recipe was run at once.
-    probe: Option<Probe>,
-    _claim: Option<Claim>,
+    /// Empty: the recipe was run at once.
+    probes: Table<Probe>,
     capture: Arc<Capture>,
 }
 
 impl Enabled {
     fn missed(&self) -> u64 {
-        let probe = self.probe.as_ref().map_or(0, Probe::missed);
-        self.capture.missed().saturating_add(probe)
+        let unseen = self.probes.iter().map(Probe::missed);
+        unseen.fold(self.capture.missed(), u64::saturating_add)
+    }
+
+    /// Puts a probe where `ready` waits.
+    fn probe(&mut self, ready: &Arc<Ready>) -> Result {
+        let options = &self.capture.options;
+        let site = ready.site()?;
+        if options.is(MODE_STOP_MACHINE | MODE_SKIP_BODY) && !site.can_leave_handler() {
+            return Err(Error::EINVAL);
+        }
+        let armed = Armed::new(self.capture.clone(), ready.clone())?;
+        self.probes.push(Probe::register(&site, armed)?)
     }
 
     fn status(&self) -> CaptureStatus {
@@ -68,7 +79,7 @@ impl Enabled {
     fn stop(mut self) -> CaptureStatus {
         self.capture.disarm();
         let missed = self.missed();
-        drop(self.probe.take());
+        self.probes.clear();
         CaptureStatus {
             missed,
             ..self.status()
@@ -175,21 +186,36 @@ impl Session {
         options: Options,
         claim: Option<Claim>,
     ) -> Result<Enabled> {
-        let capture = Capture::prepare(recipe, area, self.signal.clone(), options)?;
-        if options.is(MODE_RUN_NOW) {
-            run_now(&capture, &[])?;
-            return Ok(Enabled {
-                probe: None,
-                _claim: claim,
-                capture,
-            });
-        }
-        let armed = Armed::new(capture.clone(), claim)?;
-        Ok(Enabled {
-            probe: Some(Probe::register(capture.name(), armed)?),
-            _claim: None,
+        let ready = Arc::new(Ready::new(recipe, 0)?)?;
+        let capture = Capture::prepare(claim, area, self.signal.clone(), options)?;
+        let mut enabled = Enabled {
+            probes: Table::new(MAX_ENABLED)?,
             capture,
-        })
+        };
+        if options.is(MODE_RUN_NOW) {
+            run_now(&enabled.capture, &ready, &[])?;
+        } else {
+            enabled.probe(&ready)?;
+        }
+        Ok(enabled)
+    }
+
+    /// `KFLAT_ENABLE_ALSO`.
+    pub(crate) fn enable_also(&self, name: &str) -> Result {
+        let mut state = self.state.lock();
+        let enabled = state.enabled.as_mut().ok_or(Error::EINVAL)?;
+        let index = enabled.probes.len();
+        if enabled.capture.options.is(MODE_RUN_NOW) {
+            return Err(Error::EINVAL);
+        }
+        if index >= MAX_ENABLED {
+            return Err(Error::ENOSPC);
+        }
+        if !enabled.capture.is_armed() {
+            return Err(Error::EBUSY);
+        }
+        let recipe = module().registry.enable(name)?;
+        enabled.probe(&Arc::new(Ready::new(recipe, index as u32)?)?)
     }
 
     /// `KFLAT_PROC_DISABLE`. Waits for a capture in flight.
@@ -230,8 +256,9 @@ impl Session {
         self.signal.set(STATE_IDLE);
         let scene = self_test::Scene::build(test)?;
         let recipe = EnabledRecipe::unlisted(test.recipe()?)?;
-        let capture = Capture::prepare(recipe, area, self.signal.clone(), options)?;
-        run_now(&capture, scene.arguments())?;
+        let ready = Arc::new(Ready::new(recipe, 0)?)?;
+        let capture = Capture::prepare(None, area, self.signal.clone(), options)?;
+        run_now(&capture, &ready, scene.arguments())?;
         let outcome = capture.outcome().unwrap_or_default();
         fill(&mut state.last, &outcome);
         match outcome.report.total_size {
@@ -249,8 +276,8 @@ impl Session {
 }
 
 /// Captures in this context, with no probe.
-fn run_now(capture: &Capture, arguments: &[u64]) -> Result {
-    let entered = capture.enter(|_, all| {
+fn run_now(capture: &Capture, ready: &Arc<Ready>, arguments: &[u64]) -> Result {
+    let entered = capture.enter(ready, |_, all| {
         for (into, argument) in all.iter_mut().zip(arguments) {
             *into = *argument;
         }

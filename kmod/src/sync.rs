@@ -20,12 +20,10 @@ pub(crate) enum Class {
     /// Which area a session has: also taken by mmap, under the process's lock of
     /// its mappings. Nothing that sleeps for long happens under it.
     Slot = 1,
-    /// An area's words.
-    Area = 2,
     /// The loaded recipes.
-    Registry = 3,
+    Registry = 2,
     /// The processes for which recipes are enabled.
-    Claims = 4,
+    Claims = 3,
 }
 
 /// A lock whose waiters sleep.

@@ -28,6 +28,7 @@ plain!(
     kflat_abi::control::NameList,
     kflat_abi::control::RecipeDescribe,
     kflat_abi::control::CaptureStatus,
+    kflat_abi::control::EnableAlso,
     kflat_abi::control::Version
 );
 

@@ -4,18 +4,24 @@
 //! `kflat-tests [PART_OF_A_NAME]` prints one line for each story and the sum of
 //! them at the end.
 
+mod bad_input;
 mod child;
 mod client;
+mod command;
+mod executor;
 mod facts;
 mod image;
 mod kdump;
+mod kflat;
 mod lifetimes;
 mod loading;
 mod memory_map;
 mod probes;
 mod program;
+mod recipes;
 mod registers;
 mod session;
+mod sites;
 mod stop_machine;
 mod world;
 
@@ -29,10 +35,15 @@ type Story = (&'static str, fn() -> Result<()>);
 const THEMES: &[(&str, &[Story])] = &[
     ("memory_map", memory_map::STORIES),
     ("probes", probes::STORIES),
+    ("sites", sites::STORIES),
     ("stop_machine", stop_machine::STORIES),
     ("registers", registers::STORIES),
     ("lifetimes", lifetimes::STORIES),
     ("client", client::STORIES),
+    ("command", command::STORIES),
+    ("executor", executor::STORIES),
+    ("recipes", recipes::STORIES),
+    ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
 ];
 

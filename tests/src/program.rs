@@ -2,8 +2,8 @@
 
 use kflat_abi::program::{
     Action, Global, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING,
-    OPERAND_MEMBER, Operand, ROOT_ARGUMENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type,
-    VERSION,
+    OPERAND_MEMBER, Operand, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS,
+    Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -134,6 +134,11 @@ impl Recipe {
         });
         let index = self.globals.len() as u32 - 1;
         self.root(name, ROOT_GLOBAL, index, target)
+    }
+
+    /// Adds a root: the current task, of which type `target` is a part.
+    pub(crate) fn current(self, name: &str, target: u32) -> Self {
+        self.root(name, ROOT_CURRENT, 0, target)
     }
 
     fn root(mut self, name: &str, source: u8, value: u32, to: u32) -> Self {

@@ -6,8 +6,8 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 
 use kflat_abi::control::{
-    CaptureStatus, KFLAT_CAPTURE_STATUS, KFLAT_RECIPE_LOAD, KFLAT_RECIPE_UNLOAD, RecipeLoad,
-    RecipeUnload,
+    CaptureStatus, EnableAlso, KFLAT_CAPTURE_STATUS, KFLAT_ENABLE_ALSO, KFLAT_RECIPE_LOAD,
+    KFLAT_RECIPE_UNLOAD, RecipeLoad, RecipeUnload,
 };
 use kflat_abi::uapi::{
     DEVICE_PATH, Disable, Enable, KFLAT_MEMORY_MAP, KFLAT_PROC_DISABLE, KFLAT_PROC_ENABLE,
@@ -110,6 +110,18 @@ impl Session {
             return Err(io::Error::other(format!("{why} (at {})", load.rejected_at)));
         }
         result
+    }
+
+    /// Arms one more recipe.
+    pub(crate) fn enable_also(&self, recipe: &str) -> io::Result<()> {
+        self.ioctl(
+            KFLAT_ENABLE_ALSO,
+            &mut EnableAlso {
+                size: size_of::<EnableAlso>() as u32,
+                name: name(recipe),
+                ..EnableAlso::zeroed()
+            },
+        )
     }
 
     pub(crate) fn unload(&self, recipe: &str) -> io::Result<()> {

@@ -21,8 +21,9 @@ pub(crate) struct Options {
     /// A file of recipes/, without its end
     #[arg(long, default_value = "vfs_read")]
     recipe: String,
-    /// What the guest runs as the process to capture from
-    #[arg(last = true, default_values = ["cat", "/etc/hostname"])]
+    /// What the guest runs as the process to capture from; its programs are
+    /// busybox's, whose cat does not read but splices
+    #[arg(last = true, default_values = ["head", "-n1", "/etc/hostname"])]
     command: Vec<OsString>,
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn build(root: &BuildRoot, kernel: &Kernel) -> Result<Modules> {
             tree::mirror(&checkout, &tree)?;
             for object in OBJECTS {
                 process::run(&mut make(root, kernel, &tree, object.directory)?, &log)?;
+                no_warnings(&log)?;
                 let made = tree.join(object.directory).join(object.file);
                 fs::copy(&made, result(object))
                     .with_context(|| format!("make has not made {}", made.display()))?;
@@ -92,6 +93,23 @@ pub(crate) fn build(root: &BuildRoot, kernel: &Kernel) -> Result<Modules> {
         },
     )?;
     Ok(modules)
+}
+
+/// Fails if the compiler, objtool or modpost complained.
+fn no_warnings(log: &Path) -> Result<()> {
+    let text = fs::read_to_string(log)?;
+    let warnings: Vec<&str> = text
+        .lines()
+        .filter(|line| line.to_ascii_lowercase().contains("warning: "))
+        .collect();
+    if !warnings.is_empty() {
+        bail!(
+            "the build has warnings, also in {}:\n{}",
+            log.display(),
+            warnings.join("\n")
+        );
+    }
+    Ok(())
 }
 
 /// `make` in `tree`'s `directory`. Kbuild writes beside its sources, so each
@@ -112,6 +130,7 @@ fn make(root: &BuildRoot, kernel: &Kernel, tree: &Path, directory: &str) -> Resu
         format!("--jobs={jobs}"),
         "--output-sync".to_owned(),
         format!("KDIR={}", kernel.headers()),
+        "W=1".to_owned(),
     ];
     Ok(root.command_mapped(
         &checkout.join(directory),

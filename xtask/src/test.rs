@@ -2,6 +2,7 @@
 
 mod guests;
 mod host;
+mod sick_guests;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -61,6 +62,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
     let root = BuildRoot::get()?;
     let chosen = kernels::select(&root.kernels, options.kernel.as_deref())?;
+    if let (None, Some(kernel)) = (&options.filter, chosen.first()) {
+        sick_guests::run(&root, kernel, report);
+    }
     let programs = programs::build(&root)?;
     let mut built = Vec::new();
     for kernel in chosen {

@@ -140,10 +140,38 @@ c_struct! {
         pause_ns: u64 = 0 => "__u64 pause_ns",
         /// Out: how often the probe was hit by a process that it was not for, or too late.
         missed: u64 = 0 => "__u64 missed",
+        /// Out: which recipe was hit: 0 that of `KFLAT_PROC_ENABLE`, then those of `KFLAT_ENABLE_ALSO` in their order.
+        recipe: u32 = 0 => "__u32 recipe",
         /// Zero.
-        reserved: [u64; 3] = [0; 3] => "__u64 reserved[3]",
+        reserved32: u32 = 0 => "__u32 reserved32",
+        /// Zero.
+        reserved: [u64; 2] = [0; 2] => "__u64 reserved[2]",
     }
 }
+
+c_struct! {
+    /// Argument of `KFLAT_ENABLE_ALSO`: arms one more recipe beside the enabled
+    /// one, for the same process and with the same options. The first of them to
+    /// be hit captures, then all are disarmed.
+    ///
+    /// Errors: `EINVAL` nothing is enabled, it was run at once, or the recipe waits
+    /// where the options are impossible, `ENOENT` no such recipe, `EBUSY` one of
+    /// them was hit already, `EFAULT` it can't be probed, `ENOSPC` more than 16,
+    /// `ENOMEM`.
+    pub struct EnableAlso = "kflat_enable_also", 152 bytes {
+        /// Bytes of this struct.
+        size: u32 = 0 => "__u32 size",
+        /// Zero.
+        flags: u32 = 0 => "__u32 flags",
+        /// The recipe; NUL-terminated.
+        name: [u8; NAME_SIZE] = [0; NAME_SIZE] => "char name[128]",
+        /// Zero.
+        reserved: [u64; 2] = [0; 2] => "__u64 reserved[2]",
+    }
+}
+
+/// Recipes that a session can have enabled at once.
+pub const MAX_ENABLED: usize = 16;
 
 /// Nothing was enabled since the session began, or it was disabled before a hit.
 pub const STATE_IDLE: u32 = 0;
@@ -188,5 +216,7 @@ pub const KFLAT_RECIPE_DESCRIBE: u32 = iowr(35, size_of::<RecipeDescribe>());
 pub const KFLAT_CAPTURE_STATUS: u32 = iowr(36, size_of::<CaptureStatus>());
 /// Lists the module's unit tests.
 pub const KFLAT_TEST_LIST: u32 = iowr(37, size_of::<NameList>());
+/// Arms one more recipe.
+pub const KFLAT_ENABLE_ALSO: u32 = iow(39, size_of::<EnableAlso>());
 /// Tells versions.
 pub const KFLAT_VERSION: u32 = iowr(38, size_of::<Version>());

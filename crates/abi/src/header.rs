@@ -54,6 +54,7 @@ pub fn write_header(out: &mut impl Write) -> fmt::Result {
     c_struct::<control::NameList>(out)?;
     c_struct::<control::RecipeDescribe>(out)?;
     c_struct::<control::CaptureStatus>(out)?;
+    c_struct::<control::EnableAlso>(out)?;
     c_struct::<control::Version>(out)?;
     out.write_str(concat!(
         "#define KFLAT_RECIPE_LOAD _IOWR('k', 32, struct kflat_recipe_load)\n",
@@ -62,7 +63,8 @@ pub fn write_header(out: &mut impl Write) -> fmt::Result {
         "#define KFLAT_RECIPE_DESCRIBE _IOWR('k', 35, struct kflat_recipe_describe)\n",
         "#define KFLAT_CAPTURE_STATUS _IOWR('k', 36, struct kflat_capture_status)\n",
         "#define KFLAT_TEST_LIST _IOWR('k', 37, struct kflat_name_list)\n",
-        "#define KFLAT_VERSION _IOWR('k', 38, struct kflat_version)\n\n",
+        "#define KFLAT_VERSION _IOWR('k', 38, struct kflat_version)\n",
+        "#define KFLAT_ENABLE_ALSO _IOW('k', 39, struct kflat_enable_also)\n\n",
     ))?;
 
     for (name, value) in CONSTANTS {

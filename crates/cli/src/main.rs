@@ -1,2 +1,99 @@
-//! Placeholder.
-fn main() {}
+//! The `kflat` command: a file for each subcommand.
+
+#![forbid(unsafe_code)]
+
+mod capture;
+mod colour;
+mod context;
+mod failure;
+mod functions;
+mod image;
+mod list;
+mod load;
+mod log;
+mod recipe;
+mod recipe_source;
+mod show;
+mod size;
+mod test;
+mod type_source;
+mod types;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::colour::Colour;
+
+/// Captures kernel memory selectively, and shows it with its types
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    /// Use colours
+    #[arg(
+        long,
+        visible_alias = "color",
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN"
+    )]
+    colour: Colour,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Capture(capture::Arguments),
+    Show(show::Arguments),
+    Image(image::Arguments),
+    List(list::Arguments),
+    Load(load::LoadArguments),
+    Unload(load::UnloadArguments),
+    Recipe(recipe::Arguments),
+    Functions(functions::Arguments),
+    Types(types::Arguments),
+    Test(test::Arguments),
+    Log(log::Arguments),
+    /// What `capture` runs to become its target command.
+    #[command(hide = true, name = capture::BECOME)]
+    Become {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    arguments.colour.write_global();
+    let result = match &arguments.command {
+        Command::Capture(arguments) => capture::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
+        Command::Image(arguments) => image::run(arguments),
+        Command::List(arguments) => list::run(arguments),
+        Command::Load(arguments) => load::load(arguments),
+        Command::Unload(arguments) => load::unload(arguments),
+        Command::Recipe(arguments) => recipe::run(arguments),
+        Command::Functions(arguments) => functions::run(arguments),
+        Command::Types(arguments) => types::run(arguments),
+        Command::Test(arguments) => test::run(arguments),
+        Command::Log(arguments) => log::run(arguments),
+        Command::Become { command } => capture::become_command(command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

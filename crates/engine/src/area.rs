@@ -1,7 +1,10 @@
-//! The words that the image is written to. Writing beyond their end does
-//! nothing: what an image needs is compared with what there is at the end.
+//! The words that the image is made in. Reading and writing beyond their end does
+//! nothing: that there is room is known before ([`room`](crate::room)).
 
 use kflat_abi::record::Record;
+
+/// Words below which it does not pay to copy piece by piece.
+const PIECE: usize = 64;
 
 /// The area.
 #[derive(Debug)]
@@ -12,15 +15,6 @@ pub(crate) struct Area<'a> {
 impl<'a> Area<'a> {
     pub(crate) fn new(words: &'a mut [u64]) -> Self {
         Self { words }
-    }
-
-    pub(crate) fn into_words(self) -> &'a mut [u64] {
-        self.words
-    }
-
-    /// Bytes of the area.
-    pub(crate) fn size(&self) -> u64 {
-        self.words.len() as u64 * 8
     }
 
     #[inline]
@@ -41,6 +35,63 @@ impl<'a> Area<'a> {
         let to = to.min(self.words.len());
         if let Some(words) = self.words.get_mut(from..to) {
             words.fill(0);
+        }
+    }
+
+    /// Moves `count` words from `from` to `to`; they may overlap.
+    pub(crate) fn shift(&mut self, from: usize, to: usize, count: usize) {
+        if to < from {
+            let span = self.words.get_mut(to..from.saturating_add(count));
+            let Some(span) = span else { return };
+            let distance = from - to;
+            if distance < PIECE {
+                for index in 0..count {
+                    let word = span.get(index + distance).copied().unwrap_or(0);
+                    if let Some(into) = span.get_mut(index) {
+                        *into = word;
+                    }
+                }
+                return;
+            }
+            // Pieces that do not overlap are copied at the memory's speed.
+            let mut done = 0;
+            while done < count {
+                let part = distance.min(count - done);
+                let Some((into, from)) = span
+                    .get_mut(done..)
+                    .and_then(|rest| rest.split_at_mut_checked(distance))
+                else {
+                    return;
+                };
+                copy(into, from, part);
+                done += part;
+            }
+        } else if to > from {
+            let Some(span) = self.words.get_mut(from..to.saturating_add(count)) else {
+                return;
+            };
+            let distance = to - from;
+            if distance < PIECE {
+                for index in (0..count).rev() {
+                    let word = span.get(index).copied().unwrap_or(0);
+                    if let Some(into) = span.get_mut(index + distance) {
+                        *into = word;
+                    }
+                }
+                return;
+            }
+            let mut left = count;
+            while left > 0 {
+                let part = distance.min(left);
+                left -= part;
+                let Some((from, into)) = span
+                    .get_mut(left..)
+                    .and_then(|rest| rest.split_at_mut_checked(distance))
+                else {
+                    return;
+                };
+                copy(into, from, part);
+            }
         }
     }
 
@@ -66,6 +117,43 @@ impl<'a> Area<'a> {
         let words = bytes.as_chunks::<8>().0.iter().take(R::SIZE / 8);
         for (offset, word) in words.enumerate() {
             self.set(at + offset, u64::from_le_bytes(*word));
+        }
+    }
+}
+
+#[inline]
+fn copy(into: &mut [u64], from: &[u64], count: usize) {
+    if let (Some(into), Some(from)) = (into.get_mut(..count), from.get(..count)) {
+        for (into, from) in into.iter_mut().zip(from) {
+            *into = *from;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Area;
+
+    #[test]
+    fn words_move_both_ways_over_themselves() {
+        for (from, to) in [
+            (1, 4),
+            (4, 1),
+            (0, 19),
+            (19, 0),
+            (3, 3),
+            (2, 9),
+            (0, 90),
+            (90, 0),
+        ] {
+            for count in (0..=10).chain([70, 100, 150]) {
+                let mut words: [u64; 256] = core::array::from_fn(|i| i as u64);
+                let mut expected = words;
+                expected.copy_within(from..from + count, to);
+                Area::new(&mut words).shift(from, to, count);
+                let moved = to..to + count;
+                assert_eq!(words.get(moved.clone()), expected.get(moved));
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the engine asks of its surroundings.
 
+use core::ops::Range;
+
 /// Nothing can be read at an address: not mapped, not RAM, or it faulted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
@@ -17,6 +19,33 @@ pub trait Memory {
     /// # Errors
     /// [`Unreadable`] if any byte can't be read; `words` may hold some bytes then.
     fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable>;
+
+    /// As [`read`](Self::read) for memory of the current process.
+    ///
+    /// # Errors
+    /// [`Unreadable`] as well where memory is not present and can't be brought in.
+    fn read_user(
+        &mut self,
+        _address: u64,
+        _length: usize,
+        _words: &mut [u64],
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable)
+    }
+
+    /// The bytes of the allocator's object that `address` is in, if there is one
+    /// and its bounds are known.
+    fn allocation(&mut self, _address: u64) -> Option<Range<u64>> {
+        None
+    }
+
+    /// The `length` bytes at `address` will be read soon. They need not be readable.
+    #[inline]
+    fn expect(&self, _address: u64, _length: u64) {}
+
+    /// The engine's own `word` will be used soon.
+    #[inline]
+    fn expect_own(&self, _word: &u64) {}
 }
 
 /// The time, for the time limit.
@@ -52,7 +81,7 @@ pub enum Event {
         address: u64,
         /// Its type, an index into the program's types.
         type_index: u32,
-        /// How many elements.
+        /// How many elements; of a type with a flexible array, those of the array.
         count: u32,
     },
     /// Something was not captured.

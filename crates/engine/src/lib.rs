@@ -9,30 +9,40 @@
 //!
 //! 1. [`verify`](verify()): a program is checked once, when it is loaded.
 //! 2. [`capture`](capture()) (a context that may be atomic): starting at the roots, copies
-//!    what the program's actions lead to into the work region (`work`), each
-//!    object once (`visited`), and notes which words are pointers to what.
-//! 3. [`write`](write()) (a context that may sleep): sorts the objects (`order`), merges
-//!    ranges that touch into fragments (`layout`), lists the words to relocate
-//!    (`locations`), and writes the image and its `extension`.
+//!    what the program's actions lead to, each object once (`visited`), one behind
+//!    the other to where the image's memory will be (`work`), and notes which
+//!    words lead to what (`fixups`).
+//! 3. [`write`](write()) (a context that may sleep): joins objects that touch to fragments
+//!    (`order`, `layout`), makes the words pointers and lists them (`relocate`), and
+//!    writes the rest of the image and its `extension` around the memory.
 //!
-//! All memory is one region of words that the caller sets aside. Nothing is
-//! allocated, nothing recurses, and nothing panics: this crate compiles to code
-//! that holds no reference to the panic machinery.
+//! All memory is two regions of words that the caller sets aside: the area that
+//! the image is for, and a work region. Nothing is allocated, nothing recurses, and
+//! nothing panics: this crate compiles to code that holds no reference to the panic
+//! machinery.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 mod area;
 pub mod capture;
+mod changes;
 mod diagnostics;
+mod element;
+mod embed;
 pub mod environment;
+mod expression;
 mod extension;
+mod fixups;
 mod follow;
 mod layout;
 mod list;
-mod locations;
 mod order;
+mod relocate;
+mod room;
+mod sort;
 mod string;
+mod until;
 pub mod verify;
 mod visited;
 mod word;
@@ -43,5 +53,5 @@ pub use capture::{Inputs, capture};
 pub use environment::{Clock, Event, Memory, Quiet, Symbols, Trace, Unreadable};
 pub use verify::{Rejection, Verified, verify};
 pub use word::put_bytes;
-pub use work::{required_words, used_words};
+pub use work::{State, required_words};
 pub use write::{Report, write};

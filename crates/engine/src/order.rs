@@ -1,224 +1,222 @@
-//! Puts the objects in the order of their addresses.
-//!
-//! The order is by address, then the larger object first, then the one that was
-//! captured first. It is made by a radix sort in the area, which holds nothing
-//! yet, or, where the area is too small for that, by a heap sort in place. It
-//! is kept in the words of the table of visited objects, which are free now.
+//! Puts the objects in the order of their addresses, in the area behind the
+//! stream: by address, then the larger object first, then the one that was
+//! captured first.
 
 use kflat_abi::program::Program;
 
-use crate::work::Work;
+use crate::sort::{self, COUNTERS};
+use crate::work::{LARGE, Work};
 
-/// Bits that one round of the radix sort looks at.
-const DIGIT: u32 = 11;
-const DIGITS: usize = 1 << DIGIT;
 /// Fewer objects are sorted in place.
 const FEW: usize = 64;
 
 /// The objects in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
-    /// First word of the indices, two a word.
+    /// First word of the entries.
     at: usize,
     /// How many there are.
     pub(crate) count: u32,
+    packing: Packing,
+    /// The first free word of the area behind them.
+    pub(crate) end: usize,
+}
+
+/// How an entry says address and object.
+#[derive(Clone, Copy, Debug)]
+enum Packing {
+    /// Two words: the address; the index and whether the object is large.
+    Pair,
+    /// One word: the address less `lowest`, without `zeros` low bits, above the
+    /// index and whether the object is large, which take `low` bits.
+    Single { lowest: u64, zeros: u32, low: u32 },
+}
+
+/// An object in its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) address: u64,
+    pub(crate) index: u32,
+    /// It has more than [`LARGE`] bytes.
+    pub(crate) large: bool,
 }
 
 impl Order {
-    /// The object at `place` in the order.
+    /// The object at `place`.
     #[inline]
-    pub(crate) fn object(self, work: &Work<'_>, place: u32) -> u32 {
-        half(work.words, self.at, place)
+    pub(crate) fn entry(self, area: &[u64], place: u32) -> Entry {
+        let word = |at: usize| area.get(self.at + at).copied().unwrap_or(0);
+        let (address, low) = match self.packing {
+            Packing::Pair => (word(2 * place as usize), word(2 * place as usize + 1)),
+            Packing::Single { lowest, zeros, low } => {
+                let word = word(place as usize);
+                let address = lowest.wrapping_add(word >> low << zeros);
+                (address, word & ((1 << low) - 1))
+            }
+        };
+        Entry {
+            address,
+            index: (low >> 1) as u32,
+            large: low & 1 != 0,
+        }
     }
 
-    /// Sorts; `area` is scratch memory, of which the words that were used are
-    /// told: as many from its start on as the second value says.
-    pub(crate) fn make(
+    /// Sorts. `None`: the area has no room for that.
+    pub(crate) fn make(work: &mut Work<'_>, program: &Program<'_>) -> Option<Self> {
+        let count = work.state.objects as usize;
+        let (mut lowest, mut highest) = (u64::MAX, 0);
+        for index in 0..work.state.objects {
+            let address = work.address(index);
+            lowest = lowest.min(address);
+            highest = highest.max(address);
+        }
+        let mut varying = 0;
+        for index in 0..work.state.objects {
+            varying |= work.address(index).wrapping_sub(lowest);
+        }
+        let zeros = varying.trailing_zeros().min(12);
+        let bits = u64::BITS - (highest.wrapping_sub(lowest) >> zeros).leading_zeros();
+        let low = u32::BITS - work.state.objects.leading_zeros() + 1;
+        let at = work.state.stream_end + work.state.slack;
+        let room = work.area.len().saturating_sub(at);
+        let mut order = Self {
+            at,
+            count: work.state.objects,
+            packing: Packing::Pair,
+            end: 0,
+        };
+        if count >= FEW && bits + low <= u64::BITS && 2 * count + COUNTERS <= room {
+            order.packing = Packing::Single { lowest, zeros, low };
+            order.fill(work, program, COUNTERS, |entry, place| {
+                let key = entry.address.wrapping_sub(lowest) >> zeros;
+                place.first_mut().map(|word| {
+                    *word = key << low | u64::from(entry.index) << 1 | u64::from(entry.large);
+                })
+            })?;
+            order.radix::<1>(work, bits, |[word]| word >> low)?;
+        } else {
+            let radix = count >= FEW && 4 * count + COUNTERS <= room;
+            let front = if radix { COUNTERS } else { 0 };
+            order.fill(work, program, front, |entry, place| {
+                let pair = place.first_chunk_mut()?;
+                *pair = [
+                    entry.address,
+                    u64::from(entry.index) << 1 | u64::from(entry.large),
+                ];
+                Some(())
+            })?;
+            if radix {
+                order.radix::<2>(work, u64::BITS, |[address, _]| *address)?;
+            } else {
+                let entries = work.area.get_mut(at..at + 2 * count)?;
+                sort::heap(entries.as_chunks_mut::<2>().0, |a, b| a < b);
+                order.end = at + 2 * count;
+            }
+        }
+        let behind = 4 * count + COUNTERS;
+        work.state.touched = work.state.touched.max(at + behind);
+        order.mend_ties(work, program);
+        Some(order)
+    }
+
+    /// Writes the entries from word `front` behind the order's first on.
+    fn fill(
+        &mut self,
         work: &mut Work<'_>,
         program: &Program<'_>,
-        area: &mut [u64],
-    ) -> (Self, usize) {
-        let count = work.state.objects;
-        let order = Self {
-            at: work.state.visited.range().start,
-            count,
-        };
-        let sorter = Sorter { order, program };
-        let needed = 3 * count as usize + 2 + DIGITS;
-        if (count as usize) < FEW || needed > area.len() {
-            for index in 0..count {
-                set_half(work.words, order.at, index, index);
-            }
-            sorter.heap(work, 0, count);
-            return (order, 0);
+        front: usize,
+        put: impl Fn(Entry, &mut [u64]) -> Option<()>,
+    ) -> Option<()> {
+        let width = self.width();
+        let any_large = work.state.large > 0;
+        for index in 0..self.count {
+            let large = any_large && work.object(index)?.length(program) > LARGE;
+            let entry = Entry {
+                address: work.address(index),
+                index,
+                large,
+            };
+            let at = self.at + front + index as usize * width;
+            put(entry, work.area.get_mut(at..)?)?;
         }
-        let addresses = sorter.radix(work, area);
-        sorter.mend_ties(work, addresses);
-        (order, needed)
-    }
-}
-
-/// Half word `index` of the words from `at` on.
-#[inline]
-fn half(words: &[u64], at: usize, index: u32) -> u32 {
-    let word = words.get(at.wrapping_add(index as usize / 2));
-    (word.copied().unwrap_or(0) >> (32 * (index % 2))) as u32
-}
-
-#[inline]
-fn set_half(words: &mut [u64], at: usize, index: u32, value: u32) {
-    if let Some(word) = words.get_mut(at.wrapping_add(index as usize / 2)) {
-        let shift = 32 * (index % 2);
-        *word = *word & !(0xffff_ffff << shift) | u64::from(value) << shift;
-    }
-}
-
-struct Sorter<'p, 'b> {
-    order: Order,
-    program: &'p Program<'b>,
-}
-
-impl Sorter<'_, '_> {
-    /// Whether object `a` comes before `b`.
-    fn before(&self, work: &Work<'_>, a: u32, b: u32) -> bool {
-        let key = |index: u32| {
-            let object = work.object(index);
-            object.map_or((0, 0), |o| (o.address, u64::MAX - o.length(self.program)))
-        };
-        (key(a), a) < (key(b), b)
+        Some(())
     }
 
-    /// Sorts the places `from..from + count` by heap sort.
-    fn heap(&self, work: &mut Work<'_>, from: u32, count: u32) {
-        for top in (0..count / 2).rev() {
-            self.sift(work, from, top, count);
-        }
-        for end in (1..count).rev() {
-            let last = self.order.object(work, from.wrapping_add(end));
-            let first = self.order.object(work, from);
-            set_half(work.words, self.order.at, from, last);
-            set_half(work.words, self.order.at, from.wrapping_add(end), first);
-            self.sift(work, from, 0, end);
+    fn width(&self) -> usize {
+        match self.packing {
+            Packing::Pair => 2,
+            Packing::Single { .. } => 1,
         }
     }
 
-    /// Lets the object at `top` sink to its place in the heap of `count`.
-    fn sift(&self, work: &mut Work<'_>, from: u32, mut top: u32, count: u32) {
-        let at = |place: u32| from.wrapping_add(place);
-        let sinking = self.order.object(work, at(top));
-        loop {
-            let mut child = u64::from(top) * 2 + 1;
-            if child >= u64::from(count) {
-                break;
-            }
-            let mut object = self.order.object(work, at(child as u32));
-            if child + 1 < u64::from(count) {
-                let other = self.order.object(work, at(child as u32 + 1));
-                if self.before(work, object, other) {
-                    (child, object) = (child + 1, other);
-                }
-            }
-            if !self.before(work, sinking, object) {
-                break;
-            }
-            set_half(work.words, self.order.at, at(top), object);
-            top = child as u32;
-        }
-        set_half(work.words, self.order.at, at(top), sinking);
-    }
-
-    /// Sorts by address alone. `area` holds counters, then twice the addresses,
-    /// then the indices once; the indices' other home is that of the order.
-    /// Returns the sorted addresses.
-    fn radix<'a>(&self, work: &mut Work<'_>, area: &'a mut [u64]) -> &'a [u64] {
-        let count = self.order.count as usize;
-        let Some((counters, rest)) = area.split_at_mut_checked(DIGITS) else {
-            return &[];
-        };
-        let Some((mut keys, rest)) = rest.split_at_mut_checked(count) else {
-            return &[];
-        };
-        let Some((mut other_keys, other)) = rest.split_at_mut_checked(count) else {
-            return &[];
-        };
-        let home = self.order.at..self.order.at + count.div_ceil(2);
-        let (mut varying, first) = (0, work.address(0));
-        for (index, key) in (0..).zip(keys.iter_mut()) {
-            *key = work.address(index);
-            varying |= *key ^ first;
-            set_half(work.words, self.order.at, index, index);
-        }
-        let Some(home) = work.words.get_mut(home) else {
-            return &[];
-        };
-        let (mut indices, mut other_indices) = (home, other);
-        let mut moved = false;
-        let mut shift = 0;
-        while shift < u64::BITS {
-            if varying >> shift & (DIGITS as u64 - 1) != 0 {
-                round(counters, keys, other_keys, indices, other_indices, shift);
-                core::mem::swap(&mut keys, &mut other_keys);
-                core::mem::swap(&mut indices, &mut other_indices);
-                moved = !moved;
-            }
-            shift += DIGIT;
-        }
-        if moved {
-            for (to, from) in other_indices.iter_mut().zip(indices.iter()) {
-                *to = *from;
-            }
-        }
-        keys
+    /// Sorts what [`fill`](Self::fill) wrote behind the counters.
+    fn radix<const W: usize>(
+        &mut self,
+        work: &mut Work<'_>,
+        bits: u32,
+        key: impl Fn(&[u64; W]) -> u64,
+    ) -> Option<()> {
+        let words = W * self.count as usize;
+        let free = work.area.get_mut(self.at..)?;
+        let (counters, rest) = free.split_at_mut_checked(COUNTERS)?;
+        let (entries, rest) = rest.split_at_mut_checked(words)?;
+        let other = rest.get_mut(..words)?;
+        let moved = sort::radix(
+            entries.as_chunks_mut::<W>().0,
+            other.as_chunks_mut::<W>().0,
+            counters,
+            bits,
+            key,
+        );
+        self.at += COUNTERS + if moved { words } else { 0 };
+        self.end = self.at + words;
+        Some(())
     }
 
     /// Sorts runs of one address by size.
-    fn mend_ties(&self, work: &mut Work<'_>, addresses: &[u64]) {
-        let (mut start, mut last) = (0, None);
-        for (place, address) in (0..).zip(addresses) {
-            if last != Some(*address) {
-                self.mend(work, start, place);
-                (start, last) = (place, Some(*address));
+    fn mend_ties(self, work: &mut Work<'_>, program: &Program<'_>) {
+        let mut start = 0;
+        while start < self.count {
+            let address = self.entry(work.area, start).address;
+            let mut end = start + 1;
+            while end < self.count && self.entry(work.area, end).address == address {
+                end += 1;
             }
+            if end - start > 1 {
+                self.mend(work, program, start as usize, end as usize);
+            }
+            start = end;
         }
-        self.mend(work, start, self.order.count);
     }
 
-    fn mend(&self, work: &mut Work<'_>, start: u32, end: u32) {
-        if end.wrapping_sub(start) > 1 {
-            self.heap(work, start, end.wrapping_sub(start));
-        }
-    }
-}
-
-/// One round of a radix sort: stable, by the digit at `shift`.
-fn round(
-    counters: &mut [u64],
-    keys: &[u64],
-    other_keys: &mut [u64],
-    indices: &[u64],
-    other_indices: &mut [u64],
-    shift: u32,
-) {
-    let digit = |key: u64| (key >> shift) as usize & (DIGITS - 1);
-    counters.fill(0);
-    for key in keys {
-        if let Some(counter) = counters.get_mut(digit(*key)) {
-            *counter += 1;
-        }
-    }
-    let mut sum = 0;
-    for counter in counters.iter_mut() {
-        sum += core::mem::replace(counter, sum);
-    }
-    for (place, key) in (0..).zip(keys) {
-        let Some(counter) = counters.get_mut(digit(*key)) else {
+    fn mend(self, work: &mut Work<'_>, program: &Program<'_>, start: usize, end: usize) {
+        let width = self.width();
+        let range = self.at + start * width..self.at + end * width;
+        // The lengths are in `words`, the entries in `area`.
+        let Work { area, words, state } = work;
+        let lengths = Work {
+            words,
+            area: &mut [],
+            state,
+        };
+        let Some(entries) = area.get_mut(range) else {
             return;
         };
-        let to = *counter;
-        *counter = to + 1;
-        if let Some(other) = other_keys.get_mut(to as usize) {
-            *other = *key;
+        let key = |low: u64| {
+            let index = (low >> 1) as u32;
+            let length = lengths.object(index).map_or(0, |o| o.length(program));
+            (u64::MAX - length, index)
+        };
+        match self.packing {
+            Packing::Pair => sort::heap(entries.as_chunks_mut::<2>().0, |[_, a], [_, b]| {
+                key(*a) < key(*b)
+            }),
+            Packing::Single { low, .. } => {
+                let mask = (1 << low) - 1;
+                sort::heap(entries.as_chunks_mut::<1>().0, |[a], [b]| {
+                    key(a & mask) < key(b & mask)
+                });
+            }
         }
-        set_half(other_indices, 0, to as u32, half(indices, 0, place));
     }
 }

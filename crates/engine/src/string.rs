@@ -1,11 +1,13 @@
 //! Copies a NUL-terminated string.
 
 use kflat_abi::extension as abi;
-use kflat_abi::program::Action;
+use kflat_abi::program::{Action, NONE};
 
-use crate::capture::{Capture, Current};
+use crate::capture::Capture;
 use crate::diagnostics::Place;
 use crate::environment::{Clock, Memory, Trace};
+use crate::expression::Scope;
+use crate::follow::{Space, Wanted};
 use crate::visited::Visited;
 use crate::word;
 use crate::work::{Arrival, Link};
@@ -15,68 +17,79 @@ use crate::work::{Arrival, Link};
 const PIECE: u64 = 64;
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
-    /// Follows `value` to a string of type `char`.
+    /// Follows the word of `scope` to a string.
     #[inline]
     pub(crate) fn string(
         &mut self,
         place: Place,
         action: &Action,
-        value: u64,
-        within: Option<(&Current, u64)>,
+        scope: Scope<'_>,
         depth: u32,
     ) -> Option<Link> {
-        let tag = u64::from(action.tag_mask);
-        let address = (value & !tag).wrapping_add_signed(i64::from(action.shift));
-        let limit = match self.operand(action.count, within) {
-            0 => u64::from(self.limits.string),
-            count => count.min(u64::from(self.limits.string)),
+        let pointer = if action.extra == NONE {
+            scope.value & !u64::from(action.tag_mask)
+        } else {
+            let extra = self.extra(action);
+            self.address_of(place, action, &extra, &scope)?
         };
-        let arrival = Arrival {
-            address,
-            type_index: action.target,
-            parent: place.object,
-            via: place.via,
-            depth,
-        };
-        let delta = value.wrapping_sub(address) as u32 as i32;
-        let slot = Visited::find(&self.work, address, action.target);
+        let address = pointer.wrapping_add_signed(i64::from(action.shift));
+        let tag = scope.value & u64::from(action.tag_mask);
+        let delta = (pointer | tag).wrapping_sub(address) as i64;
+        let slot = Visited::find(&self.work, address, action.target, 0);
         if let Some(object) = slot.object {
-            return Some(Link { object, delta });
+            let length = self.work.object(object)?.count;
+            return self.link(place, object, delta, length.into());
         }
-        if !self.admit(place, &arrival, 1) {
+        let limit = match self.operand(place, action.count, &scope)? {
+            0 => u64::from(self.work.state.limits.string),
+            count => count.min(u64::from(self.work.state.limits.string)),
+        };
+        let view = self.program.type_at(action.target)?;
+        let wanted = Wanted {
+            arrival: Arrival {
+                address,
+                type_index: action.target,
+                parent: place.object,
+                via: place.via,
+                depth,
+            },
+            space: Space::of(action),
+            view: &view,
+            parameters: 0,
+        };
+        if !self.admit(place, &wanted.arrival, 1) {
             return None;
         }
-        let (position, length) = self.copy_string(place, address, limit)?;
+        let (position, length) = self.copy_string(place, &wanted, limit)?;
         self.work.shrink(position, address, length);
-        let object = self.keep(place, arrival, length as u32, position, false)?;
-        self.work.state.bytes += length;
-        if Visited::put(&mut self.work, slot, object).is_none() {
-            self.out_of_memory(place, address);
-            return None;
-        }
-        self.step();
-        Some(Link { object, delta })
+        let object = self.keep(place, &wanted, slot, length as u32, position, length)?;
+        self.link(place, object, delta, length)
     }
 
     /// Copies up to and with the NUL, or as far as can be read or `limit`
     /// allows. Where the copy is, and its bytes.
-    fn copy_string(&mut self, place: Place, address: u64, limit: u64) -> Option<(usize, u64)> {
-        let first = self.work.state.top;
+    fn copy_string(
+        &mut self,
+        place: Place,
+        wanted: &Wanted<'_>,
+        limit: u64,
+    ) -> Option<(usize, u64)> {
+        let address = wanted.arrival.address;
+        let first = self.work.state.stream_end;
         let mut done = 0;
         while done < limit {
             let at = address.wrapping_add(done);
             let part = (PIECE - at % PIECE).min(limit - done);
-            let Some(position) = self.work.reserve(at, part, false) else {
+            let Some(position) = self.work.reserve(at, part, 1, 0) else {
                 self.out_of_memory(place, address);
-                return None;
+                break;
             };
-            let end = position.wrapping_add(word::words_for(at, part) as usize);
-            let words = self.work.words.get_mut(position..end)?;
-            if self.memory.read(at, part as usize, words).is_err() {
-                self.note(place, abi::REASON_UNREADABLE, at, 0);
+            if self.read(wanted.space, at, part, position).is_err() {
+                self.unreadable(place, wanted, done, done);
                 break;
             }
             let from = at % 8;
+            let words = self.work.area.get(position..)?;
             if let Some(nul) = word::find_nul(words, from, from + part) {
                 return Some((first, done + nul - from + 1));
             }
@@ -86,7 +99,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             self.note(place, abi::REASON_STRING_CUT, address, limit);
         }
         if done == 0 {
-            self.work.state.top = first;
+            self.work.cut(first);
             return None;
         }
         Some((first, done))

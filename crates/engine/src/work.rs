@@ -1,68 +1,51 @@
-//! The work region: every byte the engine uses between the hit and the image.
+//! The two regions of a capture: every byte the engine uses between the hit and
+//! the image.
 //!
 //! ```text
-//! | state | roots | diagnostics | stream: copied bytes, visited tables → … ← objects |
+//! area: | room for what precedes the memory | stream: copied bytes → …              |
+//! work: | state | roots | diagnostics | blocks: visited tables, fixups → … ← objects |
 //! ```
 //!
-//! The *stream* grows up: for each object the marks of its words (if its type
-//! has pointers), then its bytes. The *objects* grow down, one record each, and
-//! are at the same time the queue of what is still to be followed. Nothing is
-//! cleared beforehand. Positions are indices of words, 32 bits wide.
+//! The *stream* is the image's memory in the making, each object at the byte of a
+//! word that it was at. The *objects* grow down, one record each, and are at the
+//! same time the queue of what is still to be followed. Nothing is cleared
+//! beforehand. Positions are indices of words, 32 bits wide.
 
 use kflat_abi::extension::Diagnostic;
-use kflat_abi::program::Program;
+use kflat_abi::program::code::MAX_STACK;
+use kflat_abi::program::{Limits, MAX_NESTING, MAX_PARAMETERS, NONE, Program, Type};
 use kflat_abi::record::Record;
 
+use crate::fixups::Fixups;
+use crate::layout::DEEPEST;
+use crate::room;
 use crate::visited::Visited;
 use crate::word;
 
 /// Words of an object's record.
 const OBJECT_WORDS: usize = 4;
+/// Words of the largest alignment.
+const MOST_ALIGN: usize = 4096 / 8;
 /// Words of a diagnostic.
 pub(crate) const DIAGNOSTIC_WORDS: usize = Diagnostic::SIZE / 8;
-/// Words of a region's head that keep the state between the two phases.
-const STATE_WORDS: usize = 16;
-/// Marks that fit in a word.
-const MARKS: u64 = 32;
+/// Words of a frame of embedded elements ([`embed`](crate::embed)).
+pub(crate) const FRAME_WORDS: usize = 8;
+/// Where the frames are. What follows lies in the region and not on the kernel's
+/// stack, which is small.
+pub(crate) const FRAMES: usize = 0;
+/// Where the stack of expressions is.
+pub(crate) const STACK: usize = FRAMES + MAX_NESTING * FRAME_WORDS;
+/// Where the parameters are that are being handed down.
+pub(crate) const PARAMETERS: usize = STACK + MAX_STACK;
+/// Where the roots are.
+const ROOTS: usize = PARAMETERS + MAX_PARAMETERS;
 
-/// The smallest region that a capture with `roots` roots can run in, in words.
-/// It holds a handful of objects; what a real capture needs is about the size
-/// of its image.
+/// The smallest work region that a capture with `roots` roots can run in, in
+/// words. It holds a handful of objects; a large capture needs about three
+/// quarters of its image.
 #[must_use]
 pub fn required_words(roots: u32) -> usize {
-    STATE_WORDS + roots as usize + 4 * DIAGNOSTIC_WORDS + 1024
-}
-
-/// Words of a region that the capture which left it used.
-#[must_use]
-pub fn used_words(work: &[u64]) -> usize {
-    match work.first_chunk() {
-        Some([top, objects]) => *top as usize + *objects as usize * OBJECT_WORDS,
-        None => 0,
-    }
-}
-
-/// What a word of a copied object is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// Plain bytes.
-    Plain,
-    /// A pointer: the word holds a [`Link`] now.
-    Pointer,
-    /// A function pointer, its value unchanged.
-    Function,
-}
-
-impl Mark {
-    /// The mark in the low two bits.
-    #[inline]
-    pub(crate) fn from_bits(bits: u64) -> Self {
-        match bits & 3 {
-            0 => Self::Plain,
-            1 => Self::Pointer,
-            _ => Self::Function,
-        }
-    }
+    ROOTS + roots as usize + 4 * DIAGNOSTIC_WORDS + 1024
 }
 
 /// A pointer into a captured object.
@@ -99,46 +82,38 @@ pub(crate) struct Object {
     pub(crate) address: u64,
     /// Its type's index.
     pub(crate) type_index: u32,
-    /// Elements.
+    /// Elements; of a type with a flexible array, those of the array.
     pub(crate) count: u32,
     /// The object that led here.
     pub(crate) parent: u32,
     /// The action that led here.
     pub(crate) via: u32,
-    /// Where its bytes are in the stream, in words.
+    /// The word of the area that its first byte is in.
     pub(crate) position: u32,
-    /// Pointers from a root; after layout the offset in the image's memory in
-    /// words, whose byte is that of the address. The topmost bit: its bytes
-    /// follow their marks.
-    depth_and_marks: u32,
+    /// Pointers from a root; when the image is laid out, what its place is
+    /// ([`layout`](crate::layout)).
+    pub(crate) depth: u32,
 }
 
-const HAS_MARKS: u32 = 1 << 31;
-/// Bytes of an image's memory: less than 16 GiB, so that offsets fit.
-pub(crate) const MEMORY_LIMIT: u64 = (HAS_MARKS as u64) << 3;
-
 impl Object {
-    #[inline]
-    pub(crate) fn depth(&self) -> u32 {
-        self.depth_and_marks & !HAS_MARKS
-    }
-
-    #[inline]
-    pub(crate) fn has_marks(&self) -> bool {
-        self.depth_and_marks & HAS_MARKS != 0
-    }
-
     /// Its bytes.
     #[inline]
     pub(crate) fn length(&self, program: &Program<'_>) -> u64 {
-        let size = program.type_at(self.type_index).map_or(0, |view| view.size);
-        u64::from(size) * u64::from(self.count)
+        let view = program.type_at(self.type_index);
+        view.map_or(0, |view| length(program, &view, self.count))
     }
+}
 
-    /// After layout: its offset in the image's memory.
-    #[inline]
-    pub(crate) fn offset(&self) -> u64 {
-        (u64::from(self.depth_and_marks & !HAS_MARKS) << 3) | (self.address % 8)
+/// Bytes of `count` elements of a type, or of one with so many in its flexible
+/// array.
+#[inline]
+pub(crate) fn length(program: &Program<'_>, view: &Type, count: u32) -> u64 {
+    if view.tail == NONE {
+        u64::from(view.size) * u64::from(count)
+    } else {
+        let element = program.type_at(view.tail).map_or(0, |tail| tail.size);
+        let tail = u64::from(element) * u64::from(count);
+        (u64::from(view.tail_offset) + tail).max(u64::from(view.size))
     }
 }
 
@@ -152,10 +127,11 @@ pub(crate) struct Arrival {
     pub(crate) depth: u32,
 }
 
-/// Numbers that outlive the capture phase.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct State {
-    /// First free word of the stream.
+/// What is known of a capture beside its regions, between its two phases. The caller
+/// keeps it, for it would be much of a kernel's stack.
+#[derive(Debug, Default)]
+pub struct State {
+    /// First free word of the blocks.
     pub(crate) top: usize,
     /// Objects so far.
     pub(crate) objects: u32,
@@ -173,109 +149,140 @@ pub(crate) struct State {
     pub(crate) stopped: bool,
     /// Bytes of all objects.
     pub(crate) bytes: u64,
-    /// Words that hold a function pointer.
-    pub(crate) functions: u32,
     /// Bytes by which links lead in front of and behind their objects, at most.
     pub(crate) before: u32,
     pub(crate) behind: u32,
+    /// First word of the stream, and the first free one behind it.
+    pub(crate) stream: usize,
+    pub(crate) stream_end: usize,
+    /// The end of what the stream had before it was cut.
+    pub(crate) touched: usize,
+    /// Words of the area that the image takes apart from the stream.
+    pub(crate) around: usize,
+    /// Words of the area that a refused object would have taken on top.
+    pub(crate) refused: usize,
+    /// Bytes of the largest object that is not [`large`](LARGE).
+    pub(crate) largest: u64,
+    /// How many large objects there are.
+    pub(crate) large: u32,
+    /// Words that aligning fragments again may take.
+    pub(crate) slack: usize,
+    /// The most that a fragment is aligned to.
+    pub(crate) align: u32,
+    /// Ranges that changed while the capture ran: first word of their list and how
+    /// many.
+    pub(crate) changes: usize,
+    pub(crate) change_count: usize,
+    /// The program's limits, or those of the engine.
+    pub(crate) limits: Limits,
+    /// Words that become pointers, and those that hold function pointers.
+    pub(crate) fixups: Fixups,
     /// The table of visited objects.
     pub(crate) visited: Visited,
 }
 
-/// The region with its state.
+impl State {
+    /// Of a capture that has not begun.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            top: 0,
+            objects: 0,
+            roots: 0,
+            diagnostics: 0,
+            dropped: 0,
+            diagnostics_room: 0,
+            reason: 0,
+            stopped: false,
+            bytes: 0,
+            before: 0,
+            behind: 0,
+            stream: 0,
+            stream_end: 0,
+            touched: 0,
+            around: 0,
+            refused: 0,
+            largest: 0,
+            large: 0,
+            slack: 0,
+            align: 0,
+            changes: 0,
+            change_count: 0,
+            limits: Limits {
+                bytes: 0,
+                time_ns: 0,
+                objects: 0,
+                depth: 0,
+                elements: 0,
+                string: 0,
+                reserved: 0,
+            },
+            fixups: Fixups::NONE,
+            visited: Visited::NONE,
+        }
+    }
+
+    /// Words of the work region that were used.
+    #[must_use]
+    pub fn used_words(&self) -> usize {
+        self.top + self.objects as usize * OBJECT_WORDS
+    }
+}
+
+/// Objects of more bytes are large: few, and looked at one by one.
+pub(crate) const LARGE: u64 = 4096;
+
+/// The regions with their state.
 #[derive(Debug)]
 pub(crate) struct Work<'w> {
     pub(crate) words: &'w mut [u64],
-    pub(crate) state: State,
+    pub(crate) area: &'w mut [u64],
+    pub(crate) state: &'w mut State,
 }
 
 impl<'w> Work<'w> {
-    /// Lays out an empty region. `None`: it has fewer than [`required_words`].
-    pub(crate) fn begin(words: &'w mut [u64], roots: u32) -> Option<Self> {
-        if words.len() < required_words(roots) {
+    /// The parts of the regions that positions of 32 bits reach: 32 GiB.
+    #[inline]
+    pub(crate) fn new(
+        words: &'w mut [u64],
+        area: &'w mut [u64],
+        state: &'w mut State,
+    ) -> Option<Self> {
+        const MOST: usize = u32::MAX as usize;
+        let (most_words, most_area) = (words.len().min(MOST), area.len().min(MOST));
+        Some(Self {
+            words: words.get_mut(..most_words)?,
+            area: area.get_mut(..most_area)?,
+            state,
+        })
+    }
+
+    /// Begins a capture. `None`: there are fewer words than [`required_words`].
+    #[inline(never)]
+    pub(crate) fn begin(&mut self, program: &Program<'_>) -> Option<()> {
+        let (_, _, roots) = program.counts();
+        if self.words.len() < required_words(roots) {
             return None;
         }
-        // Positions have 32 bits; more than 32 GiB would not be used.
-        let limit = words.len().min(u32::MAX as usize);
-        let words = words.get_mut(..limit)?;
-        let room = (words.len() / 64 / DIAGNOSTIC_WORDS).clamp(4, 1024);
-        let mut work = Self {
-            words,
-            state: State {
-                top: STATE_WORDS + roots as usize + room * DIAGNOSTIC_WORDS,
-                roots,
-                diagnostics_room: room as u32,
-                ..State::default()
-            },
+        let in_work = (self.words.len() / 64 / DIAGNOSTIC_WORDS).clamp(4, 1024);
+        let room = in_work.min(room::diagnostics(self.area.len()));
+        let stream = room::stream_start(program, self.area.len());
+        *self.state = State {
+            top: ROOTS + roots as usize + room * DIAGNOSTIC_WORDS,
+            roots,
+            diagnostics_room: room as u32,
+            stream,
+            stream_end: stream,
+            around: room::fixed(room),
+            align: 8,
+            ..State::new()
         };
         for root in 0..roots {
-            work.set_root(root, Link::NONE);
+            self.set_root(root, Link::NONE);
         }
-        Visited::begin(&mut work)?;
-        Some(work)
-    }
-
-    /// The region as [`save`](Self::save) left it.
-    pub(crate) fn resume(words: &'w mut [u64]) -> Option<Self> {
-        let limit = words.len().min(u32::MAX as usize);
-        let words = words.get_mut(..limit)?;
-        let state: &[u64; STATE_WORDS] = words.first_chunk()?;
-        let [
-            top,
-            objects,
-            roots,
-            diagnostics,
-            dropped,
-            room,
-            reason,
-            stopped,
-            bytes,
-            at,
-            slots,
-            functions,
-            outside,
-            ..,
-        ] = *state;
-        let state = State {
-            top: top as usize,
-            objects: objects as u32,
-            roots: roots as u32,
-            diagnostics: diagnostics as u32,
-            dropped: dropped as u32,
-            diagnostics_room: room as u32,
-            reason: reason as u32,
-            stopped: stopped != 0,
-            bytes,
-            visited: Visited::from_words(at, slots),
-            functions: functions as u32,
-            before: (outside >> 32) as u32,
-            behind: outside as u32,
-        };
-        Some(Self { words, state })
-    }
-
-    /// Keeps the state in the region's head.
-    pub(crate) fn save(&mut self) {
-        let state = self.state;
-        let (at, slots) = state.visited.to_words();
-        let values = [
-            state.top as u64,
-            u64::from(state.objects),
-            u64::from(state.roots),
-            u64::from(state.diagnostics),
-            u64::from(state.dropped),
-            u64::from(state.diagnostics_room),
-            u64::from(state.reason),
-            u64::from(state.stopped),
-            state.bytes,
-            at,
-            slots,
-            u64::from(state.functions),
-            u64::from(state.before) << 32 | u64::from(state.behind),
-        ];
-        for (word, value) in self.words.iter_mut().zip(values) {
-            *word = value;
-        }
+        Visited::begin(self)?;
+        self.state.stopped = self.room() == 0;
+        Some(())
     }
 
     #[inline]
@@ -290,7 +297,7 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Words between the stream and the objects.
+    /// Words between the blocks and the objects.
     #[inline]
     pub(crate) fn free(&self) -> usize {
         self.words
@@ -299,7 +306,7 @@ impl<'w> Work<'w> {
             .saturating_sub(self.state.top)
     }
 
-    /// Takes `count` words off the stream's top.
+    /// Takes `count` words as a block.
     #[inline]
     pub(crate) fn take(&mut self, count: usize) -> Option<usize> {
         let at = self.state.top;
@@ -311,16 +318,16 @@ impl<'w> Work<'w> {
     }
 
     pub(crate) fn root(&self, index: u32) -> u64 {
-        self.get(STATE_WORDS + index as usize)
+        self.get(ROOTS + index as usize)
     }
 
     pub(crate) fn set_root(&mut self, index: u32, link: u64) {
-        self.set(STATE_WORDS + index as usize, link);
+        self.set(ROOTS + index as usize, link);
     }
 
     /// First word of diagnostic `index`.
     pub(crate) fn diagnostic_at(&self, index: u32) -> usize {
-        STATE_WORDS + self.state.roots as usize + index as usize * DIAGNOSTIC_WORDS
+        ROOTS + self.state.roots as usize + index as usize * DIAGNOSTIC_WORDS
     }
 
     #[inline]
@@ -345,7 +352,7 @@ impl<'w> Work<'w> {
             parent: (origin >> 32) as u32,
             via: origin as u32,
             position: (place >> 32) as u32,
-            depth_and_marks: place as u32,
+            depth: place as u32,
         })
     }
 
@@ -365,140 +372,154 @@ impl<'w> Work<'w> {
         self.get(self.object_at(index))
     }
 
-    /// After layout: where in the image's memory `link` leads to.
+    /// Position and depth of object `index`.
     #[inline]
-    pub(crate) fn target(&self, link: Link) -> u64 {
-        self.object(link.object).map_or(0, |object| {
-            object.offset().wrapping_add_signed(i64::from(link.delta))
-        })
+    pub(crate) fn place(&self, index: u32) -> (u32, u32) {
+        let place = self.get(self.object_at(index).wrapping_add(3));
+        ((place >> 32) as u32, place as u32)
     }
 
-    /// Puts object `index` at `offset` (below [`MEMORY_LIMIT`], at the same byte
-    /// of a word as its address) of the image's memory.
     #[inline]
-    pub(crate) fn set_offset(&mut self, index: u32, offset: u64) {
+    pub(crate) fn set_place(&mut self, index: u32, position: u32, depth: u32) {
         let at = self.object_at(index).wrapping_add(3);
-        let kept = self.get(at) & !u64::from(!HAS_MARKS);
-        self.set(at, kept | offset >> 3);
+        self.set(at, u64::from(position) << 32 | u64::from(depth));
     }
 
-    /// Words of the marks of `length` bytes at `address`.
+    /// The `count` parameters of object `index`: the words in front of its bytes.
     #[inline]
-    fn mark_words(address: u64, length: u64) -> u64 {
-        word::words_for(address, length).div_ceil(MARKS)
+    pub(crate) fn parameters(&self, index: u32, count: usize) -> &[u64] {
+        let end = self.place(index).0 as usize;
+        let words = self.area.get(end.wrapping_sub(count)..end);
+        words.unwrap_or(&[])
     }
 
-    /// Room for an object of `length` bytes with (`marks`) or without marks: the
-    /// position of its bytes, whose marks, first and last word are zero.
-    /// [`push`](Self::push) makes it an object.
+    /// Words of the area that the stream may still take.
     #[inline]
-    pub(crate) fn reserve(&mut self, address: u64, length: u64, marks: bool) -> Option<usize> {
-        let data = word::words_for(address, length);
-        let marks = if marks {
-            Self::mark_words(address, length)
-        } else {
-            0
-        };
-        let total = usize::try_from(data.checked_add(marks)?).ok()?;
-        // The object's record comes from the same free words.
-        if total.checked_add(OBJECT_WORDS)? > self.free() {
+    pub(crate) fn room(&self) -> usize {
+        let taken = self.state.stream_end.saturating_add(self.state.around);
+        self.area.len().saturating_sub(taken)
+    }
+
+    /// Room in the stream for an object of `length` bytes at `address`: the
+    /// position of its bytes, whose first and last words are zero.
+    /// [`push`](Self::push) makes it an object. `parameters` words precede it.
+    #[inline]
+    pub(crate) fn reserve(
+        &mut self,
+        address: u64,
+        length: u64,
+        align: u32,
+        parameters: usize,
+    ) -> Option<usize> {
+        let words = usize::try_from(word::words_for(address, length)).ok()?;
+        let mut position = self.state.stream_end.wrapping_add(parameters);
+        if align > 8 {
+            position = position.wrapping_add(self.lead(position, address, align));
+        }
+        let end = position.checked_add(words)?;
+        if end.checked_add(self.state.around + room::OBJECT)? > self.area.len() {
+            self.state.refused = words + room::OBJECT + parameters + align as usize / 8;
             return None;
         }
-        let at = self.take(total)?;
-        let position = at + marks as usize;
-        for word in self.words.get_mut(at..=position)? {
-            *word = 0;
+        *self.area.get_mut(position)? = 0;
+        if let Some(last) = self.area.get_mut(end.wrapping_sub(1)) {
+            *last = 0;
         }
-        self.set(self.state.top.wrapping_sub(1), 0);
+        if align > 8 || parameters > 0 {
+            let gap = self.area.get_mut(self.state.stream_end..position)?;
+            gap.fill(0);
+            self.align(align);
+        }
+        self.state.stream_end = end;
         Some(position)
     }
 
-    /// Gives words back that were just reserved: the stream ends after the
-    /// `length` bytes at `position`.
+    /// Lengthens the stream, and with it its last object, by `count` words, the
+    /// last one zero.
+    pub(crate) fn extend(&mut self, count: usize) -> Option<()> {
+        if count + room::OBJECT > self.room() {
+            self.state.refused = count + room::OBJECT;
+            return None;
+        }
+        self.state.stream_end += count;
+        if count > 0 {
+            *self.area.get_mut(self.state.stream_end.wrapping_sub(1))? = 0;
+        }
+        Some(())
+    }
+
+    /// Bytes of an area that would have been enough so far.
+    pub(crate) fn needed_size(&self) -> u64 {
+        let state = &self.state;
+        (state.stream_end + state.around + state.refused) as u64 * 8
+    }
+
+    /// Keeps room for what aligning a fragment to `align` may take.
+    fn align(&mut self, align: u32) {
+        if align > 8 {
+            let once = if self.state.align > 8 { 0 } else { MOST_ALIGN };
+            let more = align as usize / 8 + once;
+            self.state.align = self.state.align.max(align);
+            self.state.slack += more;
+            self.state.around += more;
+        }
+    }
+
+    /// Words in front of `position` after which it is aligned to `align` as
+    /// `address` is, counted from the stream's start.
+    pub(crate) fn lead(&self, position: usize, address: u64, align: u32) -> usize {
+        let offset = position.wrapping_sub(self.state.stream) as u64 * 8;
+        let gap = (address & !7).wrapping_sub(offset) & u64::from(align.wrapping_sub(1));
+        (gap / 8) as usize
+    }
+
+    /// Ends the stream after the `length` bytes of an object at `position`.
     #[inline]
     pub(crate) fn shrink(&mut self, position: usize, address: u64, length: u64) {
-        self.state.top = position + word::words_for(address, length) as usize;
+        self.cut(position + word::words_for(address, length) as usize);
+        let end = address % 8 + length;
+        if !end.is_multiple_of(8)
+            && let Some(last) = self.area.get_mut(position + (end / 8) as usize)
+        {
+            *last &= (1 << (8 * (end % 8))) - 1;
+        }
     }
 
-    /// Takes the reservation at `position` back.
-    #[inline]
-    pub(crate) fn release(&mut self, position: usize, address: u64, length: u64, marks: bool) {
-        let marks = if marks {
-            Self::mark_words(address, length) as usize
-        } else {
-            0
-        };
-        self.state.top = position.saturating_sub(marks);
+    /// Ends the stream at word `end`.
+    pub(crate) fn cut(&mut self, end: usize) {
+        self.state.touched = self.state.touched.max(self.state.stream_end);
+        self.state.stream_end = end;
     }
 
-    /// Appends an object whose bytes are at `position`.
+    /// Appends an object whose `length` bytes are at `position`.
     #[inline]
     pub(crate) fn push(
         &mut self,
-        arrival: Arrival,
+        arrival: &Arrival,
         count: u32,
         position: usize,
-        marks: bool,
+        length: u64,
     ) -> Option<u32> {
         let index = self.state.objects;
         if OBJECT_WORDS > self.free() || index >= u32::MAX - 1 {
             return None;
         }
-        let depth = arrival.depth.min(HAS_MARKS - 1) | if marks { HAS_MARKS } else { 0 };
         let record = [
             arrival.address,
             u64::from(arrival.type_index) << 32 | u64::from(count),
             u64::from(arrival.parent) << 32 | u64::from(arrival.via),
-            (position as u64) << 32 | u64::from(depth),
+            (position as u64) << 32 | u64::from(arrival.depth.min(DEEPEST)),
         ];
         let at = self.object_at(index);
         *self.words.get_mut(at..)?.first_chunk_mut()? = record;
         self.state.objects = index + 1;
+        self.state.around += room::OBJECT;
+        self.state.bytes += length;
+        if length <= LARGE {
+            self.state.largest = self.state.largest.max(length);
+        } else {
+            self.state.large += 1;
+        }
         Some(index)
     }
-
-    /// Where the mark of word `word` of `object` is: index and shift.
-    #[inline]
-    fn mark_place(object: &Object, word: u64, words: u64) -> (usize, u64) {
-        let first = (object.position as usize).wrapping_sub(words.div_ceil(MARKS) as usize);
-        (
-            first.wrapping_add((word / MARKS) as usize),
-            2 * (word % MARKS),
-        )
-    }
-
-    /// The mark of word `word` of an object that has `words` words.
-    #[inline]
-    pub(crate) fn mark(&self, object: &Object, word: u64, words: u64) -> Mark {
-        if !object.has_marks() {
-            return Mark::Plain;
-        }
-        let (at, shift) = Self::mark_place(object, word, words);
-        Mark::from_bits(self.get(at) >> shift)
-    }
-
-    #[inline]
-    pub(crate) fn set_mark(&mut self, object: &Object, word: u64, words: u64, mark: Mark) {
-        if !object.has_marks() {
-            return;
-        }
-        let (at, shift) = Self::mark_place(object, word, words);
-        let bits = match mark {
-            Mark::Plain => 0,
-            Mark::Pointer => 1,
-            Mark::Function => 2,
-        };
-        let old = self.get(at);
-        self.set(at, old & !(3 << shift) | bits << shift);
-    }
-
-    /// The marks of words `32 * block ..` of an object, 2 bits each.
-    #[inline]
-    pub(crate) fn mark_block(&self, object: &Object, block: u64, words: u64) -> u64 {
-        let (at, _) = Self::mark_place(object, block * MARKS, words);
-        self.get(at)
-    }
 }
-
-/// Words that one block of marks covers.
-pub(crate) const MARK_BLOCK: u64 = MARKS;

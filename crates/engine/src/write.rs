@@ -2,18 +2,18 @@
 
 use kflat_abi::extension::{self as abi, Hit};
 use kflat_abi::image::{self, Fragment, Header};
-use kflat_abi::program::{NONE, Program};
-use kflat_abi::record::Record;
+use kflat_abi::program::Program;
 
 use crate::area::Area;
 use crate::environment::Symbols;
 use crate::extension;
-use crate::layout::{self, Step, Sweep};
-use crate::locations::{self, NAME};
+use crate::layout::{self, FIRST, Layout, MEMBER, NoRoom};
 use crate::order::Order;
+use crate::relocate::{self, Memory, NAME};
+use crate::room::{self, root_name};
+use crate::sort::{self, COUNTERS};
 use crate::verify::Verified;
-use crate::word;
-use crate::work::{Link, MARK_BLOCK, Mark, Work};
+use crate::work::{Link, State, Work};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Report {
     pub image_size: u64,
     /// Bytes in the area, the extension included; 0: there is no image.
     pub total_size: u64,
-    /// Bytes that the area would have needed; no more than that.
+    /// Bytes of an area that is certainly enough, as far as the capture came.
     pub needed_size: u64,
     /// Objects.
     pub objects: u64,
@@ -35,58 +35,54 @@ pub struct Report {
     pub diagnostics: u32,
 }
 
-/// Writes the image of what [`capture`](crate::capture()) left in `work` to the
-/// start of `area`; `hit` goes into the extension.
+/// Part of the memory that zeros in front of it may be, instead of moving it.
+const SLACK: usize = 16;
+
+/// Writes the image of what [`capture`](crate::capture()) left in `work`, `area` and
+/// `state` to the start of `area`; `hit` goes into the extension.
 ///
-/// The area need not be cleared beforehand; words of it that are not part of the
-/// image may be overwritten, and are 0 then. Where it is too small for the image
-/// it is cleared, and the report says how many bytes are needed.
+/// Words of the area that were used and are not part of the image are 0 then.
+/// Where it is too small for any image it is cleared, and the report says how many
+/// bytes are needed.
 pub fn write(
     program: &Verified<'_>,
-    work: &mut [u64],
-    area: &mut [u64],
+    (work, area, state): (&mut [u64], &mut [u64], &mut State),
     hit: &Hit,
     symbols: &mut impl Symbols,
 ) -> Report {
-    let Some(mut work) = Work::resume(work) else {
+    let Some(mut work) = Work::new(work, area, state) else {
         return Report::default();
     };
     let program = program.program();
-    let (order, mut scratch) = Order::make(&mut work, program, area);
-    let Some(layout) = layout::lay_out(&mut work, program, order) else {
-        return too_small(&work, area, u64::MAX, scratch);
+    let needed = work.needed_size();
+    if room::stream_start(program, work.area.len()) + room::fixed(4) > work.area.len() {
+        return too_small(&mut work, needed);
+    }
+    let laid_out = match Order::make(&mut work, program) {
+        Some(order) => layout::lay_out(&mut work, program, order),
+        None => Err(NoRoom(work.state.objects as usize * 2)),
     };
-    let sections = Sections::begin(program, layout);
-    let pointers = locations::pointers(&work, program, order, area, sections.pointers);
-    let at = sections.pointers + pointers;
-    scratch = scratch.max(at);
-    let functions = locations::functions(&mut work, program, order, area, (at, pointers), symbols);
-    scratch = scratch.max(at + functions);
-    let sections = sections.complete(pointers, functions);
-    if sections.fragments > area.len() {
-        // At the least: names of functions come on top.
-        let image = sections.memory as u64 * 8 + layout.memory + 8;
-        let needed = image.next_multiple_of(8) + extension::size(&work, layout);
-        return too_small(&work, area, needed, scratch);
+    let layout = match laid_out {
+        Ok(layout) => layout,
+        Err(NoRoom(words)) => return too_small(&mut work, needed + words as u64 * 8),
+    };
+    if !layout.joined {
+        forget_parameters(&mut work, program);
     }
-    let mut area = Area::new(area);
-    fragments(&work, program, order, &sections, &mut area);
-    memory(&work, program, order, &sections, &mut area);
-    let image_size = symbol_map(&sections, &mut area, symbols);
-    let total_size = image_size.next_multiple_of(8) + extension::size(&work, layout);
-    if total_size > area.size() {
-        scratch = scratch.max(image_size.div_ceil(8) as usize);
-        return too_small(&work, area.into_words(), total_size, scratch);
-    }
-    extension::write(&work, &sections, image_size, hit, &mut area);
-    roots(&work, program, &mut area);
-    header(program, &sections, image_size, &mut area);
-    area.clear(total_size.div_ceil(8) as usize, scratch);
+    let sections = place(&mut work, program, layout, symbols);
+    fragments(&mut work, program, &sections);
+    roots(&mut work, program, &sections);
+    let image_size = symbol_map(&mut work, &sections, symbols);
+    let total_size = extension::write(&mut work, program, &sections, image_size, hit);
+    header(&mut work, program, &sections, image_size);
+    let end = total_size.div_ceil(8) as usize;
+    let touched = work.state.touched.max(work.state.stream_end);
+    Area::new(work.area).clear(end, touched);
     Report {
         image_size,
         total_size,
-        needed_size: total_size,
-        fragments: layout.fragments,
+        needed_size: needed.max(total_size),
+        fragments: layout.fragments as u64,
         ..report(&work)
     }
 }
@@ -101,11 +97,16 @@ fn report(work: &Work<'_>) -> Report {
 }
 
 #[cold]
-fn too_small(work: &Work<'_>, area: &mut [u64], needed: u64, scratch: usize) -> Report {
-    Area::new(area).clear(0, scratch);
+fn too_small(work: &mut Work<'_>, needed: u64) -> Report {
+    let touched = work.state.touched.max(work.state.stream_end);
+    Area::new(work.area).clear(0, touched);
     Report {
         needed_size: needed,
-        reason: abi::REASON_AREA_TOO_SMALL,
+        // Where the working memory ended first, nobody knows what the rest needs.
+        reason: match work.state.reason {
+            abi::REASON_NO_MEMORY => abi::REASON_NO_MEMORY,
+            _ => abi::REASON_AREA_TOO_SMALL,
+        },
         ..report(work)
     }
 }
@@ -113,146 +114,152 @@ fn too_small(work: &Work<'_>, area: &mut [u64], needed: u64, scratch: usize) -> 
 /// Where the sections are, in words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sections {
-    /// Bytes of the named roots.
-    named_size: u64,
-    named_count: u64,
     pub(crate) pointers: usize,
     functions: usize,
     pub(crate) fragments: usize,
-    memory: usize,
-    pub(crate) fragment_count: u64,
+    /// The image's memory: first word.
+    start: usize,
     memory_size: u64,
+    pub(crate) fragment_count: usize,
+    pub(crate) memory: Memory,
 }
 
 /// Words of the image's header.
-const HEADER: usize = Header::SIZE / 8;
+const HEADER: usize = size_of::<[u64; 13]>() / 8;
 
-impl Sections {
-    fn begin(program: &Program<'_>, layout: layout::Layout) -> Self {
-        let (_, _, roots) = program.counts();
-        let (mut named_size, mut named_count) = (0, 0);
-        for index in 0..roots {
-            if let Some(name) = root_name(program, index) {
-                named_size += 24 + (name.len() as u64).next_multiple_of(8);
-                named_count += 1;
-            }
-        }
-        Self {
-            named_size,
-            named_count,
-            pointers: HEADER + roots as usize + (named_size / 8) as usize,
-            functions: 0,
-            fragments: 0,
-            memory: 0,
-            fragment_count: layout.fragments,
-            memory_size: layout.memory,
-        }
+/// Parameters stand in front of the objects that they were handed down to: there
+/// the image has zeros. (Where the stream was closed up they are gone.)
+fn forget_parameters(work: &mut Work<'_>, program: &Program<'_>) {
+    let (types, ..) = program.counts();
+    let mut views = (0..types).filter_map(|index| program.type_at(index));
+    if views.all(|view| view.parameters == 0) {
+        return;
     }
-
-    fn complete(mut self, pointers: usize, functions: usize) -> Self {
-        self.functions = self.pointers + pointers;
-        self.fragments = self.functions + functions;
-        self.memory = self.fragments + 2 * self.fragment_count as usize;
-        self
+    for index in 0..work.state.objects {
+        let Some(object) = work.object(index) else {
+            return;
+        };
+        let count = program
+            .type_at(object.type_index)
+            .map_or(0, |view| view.parameters as usize);
+        let position = object.position as usize;
+        Area::new(work.area).clear(position.saturating_sub(count), position);
     }
 }
 
-fn root_name<'p>(program: &Program<'p>, index: u32) -> Option<&'p str> {
-    let name = program.root_at(index)?.name;
-    if name == NONE {
-        None
+/// Gives every section its place, moves the memory to its own and makes the
+/// pointers in it what they are.
+fn place(
+    work: &mut Work<'_>,
+    program: &Program<'_>,
+    layout: Layout,
+    symbols: &mut impl Symbols,
+) -> Sections {
+    let prefix = room::prefix(program);
+    let (stream, words) = (work.state.stream, work.state.stream_end - work.state.stream);
+    let fixups = work.state.fixups;
+    let in_order = !layout.joined && fixups.ascending() && fixups.functions == 0;
+    let (pointers, functions, mut at) = if in_order {
+        (fixups.pointers(), 0, stream)
     } else {
-        program.string_at(name)
+        // The lists are made where they will be, with the stream out of the way.
+        let listed = fixups.count as usize;
+        let away = prefix + 2 * (listed + layout.fragments) + COUNTERS;
+        let away = away.max(stream).min(work.area.len().saturating_sub(words));
+        Area::new(work.area).shift(stream, away, words);
+        work.state.touched = work.state.touched.max(away + words);
+        let pointers = relocate::list_pointers(work, prefix, away);
+        let functions = prefix + pointers;
+        let functions = relocate::list_functions(work, away, (functions, pointers), away, symbols);
+        (pointers, functions, away)
+    };
+    let fragments = prefix + pointers + functions;
+    let start = fragments + 2 * layout.fragments;
+    // A power of two: words that the memory may be moved by.
+    let align = (work.state.align as usize / 8).max(1);
+    let aligned = |words: usize| words & (align - 1) == 0;
+    let slack = stream.wrapping_sub(start);
+    let stays = start <= stream
+        && slack * SLACK <= words
+        && slack * 8 >= work.state.before as usize
+        && aligned(slack)
+        && at == stream;
+    let lead = if stays {
+        slack
+    } else {
+        let before = (work.state.before as usize).div_ceil(8);
+        let lead = (before + align - 1) & !(align - 1);
+        Area::new(work.area).shift(at, start + lead, words);
+        at = start + lead;
+        lead
+    };
+    let mut area = Area::new(work.area);
+    area.clear(start, start + lead);
+    let behind = (work.state.behind as usize).div_ceil(8);
+    area.clear(at + words, at + words + behind + 1);
+    work.state.touched = work.state.touched.max(at + words + behind + 1);
+    let memory = Memory { stream: at, lead };
+    if in_order {
+        relocate::pointers(work, memory, Some(prefix));
+    } else {
+        relocate::pointers(work, memory, None);
+        relocate::to_offsets(work, memory, prefix, pointers + functions);
+    }
+    Sections {
+        pointers: prefix,
+        functions: prefix + pointers,
+        fragments,
+        start,
+        memory_size: (lead + words) as u64 * 8 + u64::from(work.state.behind),
+        fragment_count: layout.fragments,
+        memory,
     }
 }
 
 /// Section 6. Until the extension is written, a fragment's size is missing, and
 /// its original address is in its place.
-fn fragments(
-    work: &Work<'_>,
-    program: &Program<'_>,
-    order: Order,
-    sections: &Sections,
-    area: &mut Area<'_>,
-) {
-    let mut sweep = Sweep::new(order);
+fn fragments(work: &mut Work<'_>, _program: &Program<'_>, sections: &Sections) {
     let mut at = sections.fragments;
-    while let Some(step) = sweep.step(work, program) {
-        if step.begins {
-            area.set(at, step.object.offset());
-            area.set(at + 1, step.object.address);
-            at += 2;
-        }
-    }
-}
-
-/// Section 7.
-fn memory(
-    work: &Work<'_>,
-    program: &Program<'_>,
-    order: Order,
-    sections: &Sections,
-    area: &mut Area<'_>,
-) {
-    let mut sweep = Sweep::new(order);
-    let base = sections.memory;
-    // The first word that nothing was written to.
-    let mut fresh = base;
-    while let Some(step) = sweep.step(work, program) {
-        let start = base + (step.object.offset() / 8) as usize;
-        let words = word::words_for(step.object.address, step.length) as usize;
-        let Some(copy) = words_of(work, &step, words) else {
-            return;
-        };
-        area.clear(fresh, start + 1);
-        area.clear(fresh.max(start + words - 1), start + words);
-        fresh = fresh.max(start + words);
-        let Some(into) = area.words.get_mut(start..) else {
-            return;
-        };
-        let lead = step.object.address % 8;
-        word::copy_bytes(into, copy, lead + step.covered, lead + step.length);
-        relocate(work, &step, words as u64, copy, into);
-    }
-    // What lies behind the last object, where links lead there.
-    area.clear(fresh, base + sections.memory_size.div_ceil(8) as usize);
-}
-
-fn words_of<'w>(work: &'w Work<'_>, step: &Step, words: usize) -> Option<&'w [u64]> {
-    let position = step.object.position as usize;
-    work.words.get(position..position.checked_add(words)?)
-}
-
-/// Writes the words of an object that are pointers, as offsets.
-#[inline]
-fn relocate(work: &Work<'_>, step: &Step, words: u64, copy: &[u64], into: &mut [u64]) {
-    if !step.object.has_marks() {
-        return;
-    }
-    for block in 0..words.div_ceil(MARK_BLOCK) {
-        let mut marks = work.mark_block(&step.object, block, words);
-        while marks != 0 {
-            let shift = marks.trailing_zeros() & !1;
-            let word = (block * MARK_BLOCK) as usize + (shift / 2) as usize;
-            if Mark::from_bits(marks >> shift) == Mark::Pointer
-                && let (Some(link), Some(into)) = (copy.get(word), into.get_mut(word))
-            {
-                *into = work.target(Link::unpack(*link));
+    let mut joined = None;
+    for kind in [None, Some(FIRST)] {
+        for index in 0..work.state.objects {
+            let (position, depth) = work.place(index);
+            let wanted = match kind {
+                None => depth != FIRST && depth != MEMBER,
+                Some(kind) => depth == kind,
+            };
+            if depth == FIRST {
+                joined = Some(());
             }
-            marks &= !(3 << shift);
+            if wanted {
+                let address = work.address(index);
+                let offset = sections.memory.offset(work, position as usize) + address % 8;
+                if let Some(pair) = work.area.get_mut(at..).and_then(<[u64]>::first_chunk_mut) {
+                    *pair = [offset, address];
+                }
+                at += 2;
+            }
         }
+        if joined.is_none() {
+            return;
+        }
+    }
+    // Joined ones are in the order of their addresses.
+    if let Some(list) = work.area.get_mut(sections.fragments..at) {
+        sort::heap(list.as_chunks_mut::<2>().0, |a, b| a < b);
     }
 }
 
 /// Section 8, and with it the image's end in bytes.
-fn symbol_map(sections: &Sections, area: &mut Area<'_>, symbols: &mut impl Symbols) -> u64 {
-    let mut at = sections.memory as u64 * 8 + sections.memory_size;
+fn symbol_map(work: &mut Work<'_>, sections: &Sections, symbols: &mut impl Symbols) -> u64 {
+    let mut area = Area::new(work.area);
+    let mut at = sections.start as u64 * 8 + sections.memory_size;
     let count = sections.fragments - sections.functions;
     area.append(&mut at, &(count as u64).to_le_bytes());
     let mut name = [0; NAME];
     for index in 0..count {
         let location = area.get(sections.functions + index);
-        let value = area.get(sections.memory + (location / 8) as usize);
+        let value = area.get(sections.start + (location / 8) as usize);
         let length = symbols.name(value, &mut name).unwrap_or(0);
         let name = name.get(..length).unwrap_or(&[]);
         area.append(&mut at, &location.to_le_bytes());
@@ -263,23 +270,24 @@ fn symbol_map(sections: &Sections, area: &mut Area<'_>, symbols: &mut impl Symbo
 }
 
 /// Sections 2 and 3.
-fn roots(work: &Work<'_>, program: &Program<'_>, area: &mut Area<'_>) {
+fn roots(work: &mut Work<'_>, program: &Program<'_>, sections: &Sections) {
     let (_, _, count) = program.counts();
     let mut at = (HEADER + count as usize) as u64 * 8;
     for index in 0..count {
         let link = work.root(index);
         let captured = link != Link::NONE;
         let target = if captured {
-            work.target(Link::unpack(link))
+            sections.memory.target(work, Link::unpack(link))
         } else {
             image::NO_ROOT
         };
+        let object = work.object(Link::unpack(link).object).filter(|_| captured);
+        let size = object.map_or(0, |object| object.length(program));
+        let mut area = Area::new(work.area);
         area.set(HEADER + index as usize, target);
         let Some(name) = root_name(program, index) else {
             continue;
         };
-        let object = work.object(Link::unpack(link).object).filter(|_| captured);
-        let size = object.map_or(0, |object| object.length(program));
         let padded = (name.len() as u64).next_multiple_of(8);
         area.append(&mut at, &padded.to_le_bytes());
         let mut rest = at + padded;
@@ -291,10 +299,12 @@ fn roots(work: &Work<'_>, program: &Program<'_>, area: &mut Area<'_>) {
 }
 
 /// Section 1.
-fn header(program: &Program<'_>, sections: &Sections, image_size: u64, area: &mut Area<'_>) {
+fn header(work: &mut Work<'_>, program: &Program<'_>, sections: &Sections, image_size: u64) {
     let (_, _, roots) = program.counts();
-    let memory_end = sections.memory as u64 * 8 + sections.memory_size;
-    area.record(
+    let named = (0..roots).filter(|index| root_name(program, *index).is_some());
+    let named_size = (sections.pointers - HEADER - roots as usize) * 8;
+    let memory_end = sections.start as u64 * 8 + sections.memory_size;
+    Area::new(work.area).record(
         0,
         &Header {
             magic: image::MAGIC,
@@ -304,32 +314,36 @@ fn header(program: &Program<'_>, sections: &Sections, image_size: u64, area: &mu
             ptr_count: (sections.functions - sections.pointers) as u64,
             fptr_count: (sections.fragments - sections.functions) as u64,
             root_addr_count: u64::from(roots),
-            root_addr_extended_count: sections.named_count,
-            root_addr_extended_size: sections.named_size,
+            root_addr_extended_count: named.count() as u64,
+            root_addr_extended_size: named_size as u64,
             fptrmapsz: image_size - memory_end,
-            mcount: sections.fragment_count,
+            mcount: sections.fragment_count as u64,
             ..Header::default()
         },
     );
 }
 
-/// Gives the fragments their sizes; calls `origin` with the original address of
-/// each. They tile the memory: padding belongs to the fragment before it.
-pub(crate) fn finish_fragments(
-    sections: &Sections,
-    area: &mut Area<'_>,
-    mut origin: impl FnMut(&mut Area<'_>, u64),
-) {
-    let words = Fragment::SIZE / 8;
-    for index in 0..sections.fragment_count as usize {
-        let at = sections.fragments + index * words;
-        let end = if at + words < sections.memory {
-            area.get(at + words)
+/// Gives the fragments their sizes, and writes the original address of each to the
+/// words from `origin` on. They tile the memory: padding belongs to the fragment
+/// before it.
+pub(crate) fn finish_fragments(sections: &Sections, area: &mut Area<'_>, origin: usize) {
+    let mut next = match area.words.get(sections.fragments) {
+        Some(offset) => *offset,
+        None => return,
+    };
+    for index in 0..sections.fragment_count {
+        let at = sections.fragments + index * 2;
+        let start = next;
+        next = if index + 1 < sections.fragment_count {
+            area.get(at + 2)
         } else {
             sections.memory_size
         };
         let address = area.get(at + 1);
-        area.set(at + 1, end.wrapping_sub(area.get(at)));
-        origin(area, address);
+        area.set(at + 1, next.wrapping_sub(start));
+        area.set(origin + index, address);
     }
 }
+
+const _: () = assert!(HEADER * 8 == <Header as kflat_abi::record::Record>::SIZE);
+const _: () = assert!(<Fragment as kflat_abi::record::Record>::SIZE == 16);

@@ -258,7 +258,9 @@ extern "C" fn kflat_self_test_function(value: u64) -> u64 {
 
 fn build_function(data: &mut Builder<'_>) {
     let function: extern "C" fn(u64) -> u64 = kflat_self_test_function;
-    let address = function as usize as u64;
+    // A constant address inside of a function would be a jump target without
+    // ENDBR to objtool.
+    let address = core::hint::black_box(function as usize as u64);
     data.put(0, address);
     data.put(2, address + 4);
 }

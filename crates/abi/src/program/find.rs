@@ -1,21 +1,46 @@
 //! Finds the tables of a program.
 
 use super::code::Instruction;
-use super::{Action, Case, Extra, Global, Header, MAGIC, Root, Table, Type, VERSION};
+use super::{Action, Case, Extra, Global, Header, Limits, MAGIC, Root, Table, Type, VERSION};
 use crate::record::Record;
 
 /// A program's tables, found but not verified: every accessor checks its bounds.
+///
+/// It is small, for the stacks that it lies on: what is often needed is at hand,
+/// the rest is found again.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
-    header: Header,
+    bytes: &'a [u8],
     types: &'a [u8],
     actions: &'a [u8],
-    roots: &'a [u8],
-    extras: &'a [u8],
-    cases: &'a [u8],
-    code: &'a [u8],
-    globals: &'a [u8],
-    strings: &'a [u8],
+}
+
+/// Where the header says where a table is.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+enum Which {
+    Types = 32,
+    Actions = 40,
+    Roots = 48,
+    Strings = 56,
+    Extras = 64,
+    Cases = 72,
+    Code = 80,
+    Globals = 88,
+}
+
+impl Which {
+    /// The table; `None`: it is outside of the program or misaligned.
+    #[inline]
+    fn find(self, bytes: &[u8], record: usize) -> Option<&[u8]> {
+        let table = Table::decode(bytes.get(self as usize..)?)?;
+        let size = (table.count as usize).checked_mul(record)?;
+        let start = table.offset as usize;
+        if !start.is_multiple_of(8) {
+            return None;
+        }
+        bytes.get(start..start.checked_add(size)?)
+    }
 }
 
 impl<'a> Program<'a> {
@@ -31,47 +56,61 @@ impl<'a> Program<'a> {
         {
             return None;
         }
-        let table = |table: Table, record: usize| -> Option<&'a [u8]> {
-            let size = (table.count as usize).checked_mul(record)?;
-            let start = table.offset as usize;
-            if !start.is_multiple_of(8) {
-                return None;
-            }
-            bytes.get(start..start.checked_add(size)?)
-        };
+        Which::Roots.find(bytes, Root::SIZE)?;
+        Which::Strings.find(bytes, 1)?;
+        Which::Extras.find(bytes, Extra::SIZE)?;
+        Which::Cases.find(bytes, Case::SIZE)?;
+        Which::Code.find(bytes, Instruction::SIZE)?;
+        Which::Globals.find(bytes, Global::SIZE)?;
         Some(Self {
-            header,
-            types: table(header.types, Type::SIZE)?,
-            actions: table(header.actions, Action::SIZE)?,
-            roots: table(header.roots, Root::SIZE)?,
-            extras: table(header.extras, Extra::SIZE)?,
-            cases: table(header.cases, Case::SIZE)?,
-            code: table(header.code, Instruction::SIZE)?,
-            globals: table(header.globals, Global::SIZE)?,
-            strings: table(header.strings, 1)?,
+            bytes,
+            types: Which::Types.find(bytes, Type::SIZE)?,
+            actions: Which::Actions.find(bytes, Action::SIZE)?,
         })
     }
 
     /// How many types, actions and roots there are.
     #[must_use]
     pub fn counts(&self) -> (u32, u32, u32) {
+        let count = |which| self.table(which).map_or(0, |table| table.count);
         (
-            self.header.types.count,
-            self.header.actions.count,
-            self.header.roots.count,
+            count(Which::Types),
+            count(Which::Actions),
+            count(Which::Roots),
         )
+    }
+
+    fn table(&self, which: Which) -> Option<Table> {
+        Table::decode(self.bytes.get(which as usize..)?)
     }
 
     /// The header.
     #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
+    pub fn header(&self) -> Header {
+        Header::decode(self.bytes).unwrap_or(Header::ZERO)
+    }
+
+    /// `PROGRAM_*` bits.
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        self.header().flags
+    }
+
+    /// The bounds of a capture.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.header().limits
+    }
+
+    #[inline]
+    fn record<R: Record>(&self, which: Which, index: u32) -> Option<R> {
+        record_at(which.find(self.bytes, R::SIZE)?, index)
     }
 
     /// The recipe's name.
     #[must_use]
     pub fn target(&self) -> Option<&'a str> {
-        self.string_at(self.header.target)
+        self.string_at(self.header().target)
     }
 
     /// Type `index`.
@@ -92,40 +131,41 @@ impl<'a> Program<'a> {
     #[inline]
     #[must_use]
     pub fn root_at(&self, index: u32) -> Option<Root> {
-        record_at(self.roots, index)
+        self.record(Which::Roots, index)
     }
 
     /// Extra `index`.
     #[inline]
     #[must_use]
     pub fn extra_at(&self, index: u32) -> Option<Extra> {
-        record_at(self.extras, index)
+        self.record(Which::Extras, index)
     }
 
     /// Case `index`.
     #[inline]
     #[must_use]
     pub fn case_at(&self, index: u32) -> Option<Case> {
-        record_at(self.cases, index)
+        self.record(Which::Cases, index)
     }
 
     /// Instruction `index`.
     #[inline]
     #[must_use]
     pub fn instruction_at(&self, index: u32) -> Option<Instruction> {
-        record_at(self.code, index)
+        self.record(Which::Code, index)
     }
 
     /// The name of global `index`.
     #[must_use]
     pub fn global_at(&self, index: u32) -> Option<&'a str> {
-        self.string_at(record_at::<Global>(self.globals, index)?.symbol)
+        self.string_at(self.record::<Global>(Which::Globals, index)?.symbol)
     }
 
     /// The string at `offset`, without its NUL.
     #[must_use]
     pub fn string_at(&self, offset: u32) -> Option<&'a str> {
-        let tail = self.strings.get(offset as usize..)?;
+        let strings = Which::Strings.find(self.bytes, 1)?;
+        let tail = strings.get(offset as usize..)?;
         let end = tail.iter().position(|byte| *byte == 0)?;
         core::str::from_utf8(tail.get(..end)?).ok()
     }
@@ -136,4 +176,33 @@ fn record_at<R: Record>(table: &[u8], index: u32) -> Option<R> {
     table
         .get((index as usize).checked_mul(R::SIZE)?..)
         .and_then(R::decode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, Which};
+    use crate::program::Header;
+    use crate::record::Record;
+
+    #[test]
+    fn tables_are_where_the_header_has_them() {
+        let table = |offset| Table { offset, count: 0 };
+        let header = Header {
+            types: table(Which::Types as u32),
+            actions: table(Which::Actions as u32),
+            roots: table(Which::Roots as u32),
+            strings: table(Which::Strings as u32),
+            extras: table(Which::Extras as u32),
+            cases: table(Which::Cases as u32),
+            code: table(Which::Code as u32),
+            globals: table(Which::Globals as u32),
+            ..Header::default()
+        };
+        let mut bytes = [0; Header::SIZE];
+        header.encode(&mut bytes);
+        for at in (Which::Types as usize..=Which::Globals as usize).step_by(Table::SIZE) {
+            let found = bytes.get(at..).and_then(Table::decode);
+            assert_eq!(found.map(|table| table.offset as usize), Some(at));
+        }
+    }
 }

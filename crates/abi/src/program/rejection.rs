@@ -63,4 +63,6 @@ rejections! {
     REJECTED_PARAMETERS = 22: "a type takes more parameters than are handed down to it, or more than 4",
     /// A global has no name.
     REJECTED_GLOBAL = 23: "a global has no name or lies outside the table",
+    /// Its tables refer to each other so often that checking takes too long.
+    REJECTED_TOO_LONG = 24: "its tables refer to each other so often that checking it takes too long",
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use kflat_engine::{Clock, Memory, Symbols, Unreadable, put_bytes};
@@ -13,6 +14,13 @@ pub(crate) struct Kernel {
     pub(crate) symbols: BTreeMap<u64, String>,
     pub(crate) globals: Vec<u64>,
     pub(crate) current: u64,
+    pub(crate) returned: u64,
+    pub(crate) cpu: u32,
+    pub(crate) per_cpu: Vec<u64>,
+    /// Objects of the allocator: start and end.
+    pub(crate) allocations: BTreeMap<u64, u64>,
+    /// Memory of the process that is present.
+    pub(crate) user: BTreeMap<u64, Vec<u8>>,
     pub(crate) clock: Ticks,
     /// Bytes that were read.
     pub(crate) read: u64,
@@ -56,6 +64,24 @@ impl Memory for Kernel {
         put_bytes(words, address, &bytes);
         self.read += length as u64;
         Ok(())
+    }
+
+    fn read_user(
+        &mut self,
+        address: u64,
+        length: usize,
+        words: &mut [u64],
+    ) -> Result<(), Unreadable> {
+        let page = self.user.range(..=address).next_back().ok_or(Unreadable)?;
+        let at = usize::try_from(address - page.0).map_err(|_| Unreadable)?;
+        let bytes = page.1.get(at..at + length).ok_or(Unreadable)?;
+        put_bytes(words, address, bytes);
+        Ok(())
+    }
+
+    fn allocation(&mut self, address: u64) -> Option<Range<u64>> {
+        let (start, end) = self.allocations.range(..=address).next_back()?;
+        (address < *end).then_some(*start..*end)
     }
 }
 

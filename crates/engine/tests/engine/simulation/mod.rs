@@ -6,7 +6,7 @@ pub(crate) mod loader;
 pub(crate) mod program;
 
 use kflat_abi::extension::Hit;
-use kflat_engine::{Inputs, Quiet, Report, capture, required_words, verify, write};
+use kflat_engine::{Inputs, Quiet, Report, State, capture, required_words, verify, write};
 
 use kernel::Kernel;
 use loader::Image;
@@ -36,26 +36,43 @@ pub(crate) fn run_in(
     let mut work = vec![0xdead_beef_dead_beef; work_words];
     let mut area = vec![0xa5a5_a5a5_a5a5_a5a5; area_words];
     let globals = kernel.globals.clone();
+    let per_cpu = kernel.per_cpu.clone();
     let clock = kernel.clock.clone();
     let inputs = Inputs {
         arguments,
         current: kernel.current,
         globals: &globals,
+        returned: kernel.returned,
+        cpu: kernel.cpu,
+        per_cpu: &per_cpu,
     };
     let (_, _, roots) = verified.program().counts();
     assert!(work_words >= required_words(roots));
-    capture(&verified, &mut work, &inputs, kernel, &clock, &mut Quiet).expect("enough memory");
+    let mut state = State::new();
+    let regions = (&mut work[..], &mut area[..], &mut state);
+    capture(&verified, regions, &inputs, kernel, &clock, &mut Quiet).expect("enough memory");
     let hit = Hit {
         pid: 42,
         ..Hit::default()
     };
-    let report = write(&verified, &mut work, &mut area, &hit, kernel);
+    let report = write(&verified, (&mut work, &mut area, &mut state), &hit, kernel);
     let bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     if report.total_size == 0 {
         assert!(area.first().is_none_or(|word| *word == 0), "no header");
         return (report, None);
     }
-    assert_eq!(report.total_size, report.needed_size);
+    assert!(report.total_size <= report.needed_size);
+    let rest = bytes.get(report.total_size as usize..).unwrap_or(&[]);
+    let old = rest.iter().position(|byte| *byte == 0xa5);
+    let (used, unused) = rest.split_at(old.unwrap_or(rest.len()));
+    assert!(used.iter().all(|byte| *byte == 0), "no remains");
+    let other = unused.iter().position(|byte| *byte != 0xa5);
+    assert_eq!(
+        other,
+        None,
+        "nothing else of {} bytes after {old:?}",
+        rest.len()
+    );
     let size = usize::try_from(report.total_size).expect("fits");
     let image = Image::read(&bytes[..size]);
     assert_eq!(image.hit.pid, 42);

@@ -1,0 +1,133 @@
+//! From what the user names to a recipe that can be loaded.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use kflat_abi::extension::{KIND_PROGRAM, KIND_SOURCE, KIND_TYPES, MAGIC as CONTAINER};
+use kflat_abi::image::MAGIC as IMAGE;
+use kflat_abi::program::Program;
+use kflat_device::{Device, Error};
+use kflat_image::container::{Builder, Container};
+use kflat_recipe::{compile, generate, module_of};
+
+use crate::failure;
+use crate::size;
+use crate::type_source::TypeSource;
+
+/// A recipe, compiled.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    /// Its name: the function that it waits for.
+    pub(crate) target: String,
+    pub(crate) program: Vec<u8>,
+    /// BTF of its types; empty if nobody kept it.
+    pub(crate) types: Vec<u8>,
+    /// Its text; empty if nobody kept it.
+    pub(crate) source: String,
+    /// The module has it already.
+    pub(crate) is_loaded: bool,
+}
+
+/// A recipe file (text or compiled), a loaded recipe or a function.
+pub(crate) fn find(named: &str, device: &Device, types: &TypeSource) -> Result<Recipe> {
+    let path = Path::new(named);
+    if path.is_file() || named.contains('/') || path.extension().is_some_and(|end| end == "kflat") {
+        return read(path, types);
+    }
+    match device.describe(named) {
+        Ok(stored) => return described(&stored.program, &stored.attachment, true),
+        Err(Error::UnknownRecipe { .. } | Error::BadName { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let text = generated(named, types)?;
+    compiled(&text, &format!("recipe for {named}"), types)
+}
+
+/// A recipe from a function's name.
+pub(crate) fn generated(function: &str, types: &TypeSource) -> Result<String> {
+    let module = function.split_once(':').map(|(module, _)| module);
+    let btf = types.load(module)?;
+    Ok(generate(function, &btf)?)
+}
+
+/// The recipe in a file, text or compiled.
+pub(crate) fn read(path: &Path, types: &TypeSource) -> Result<Recipe> {
+    let bytes = fs::read(path).with_context(|| format!("can't read recipe {}", path.display()))?;
+    let name = path.display();
+    if bytes.starts_with(&IMAGE.to_le_bytes()) {
+        bail!("{name} is an image, not a recipe; look at it: kflat show {name}");
+    }
+    if bytes.starts_with(&CONTAINER.to_le_bytes()) {
+        let container = Container::parse(&bytes);
+        let container = container.with_context(|| format!("can't use {name}"))?;
+        let program = container.get(KIND_PROGRAM);
+        let program = program.with_context(|| format!("{name} has no usable recipe program"))?;
+        return described(program, &bytes, false);
+    }
+    let Ok(text) = String::from_utf8(bytes) else {
+        bail!("{name} is no recipe: it is not text");
+    };
+    compiled(&text, &name.to_string(), types)
+}
+
+fn compiled(text: &str, name: &str, types: &TypeSource) -> Result<Recipe> {
+    let module = module_of(text, name)?;
+    let btf = types.load(module.as_deref())?;
+    let compiled = compile(text, name, &btf)?;
+    Ok(Recipe {
+        target: compiled.target,
+        program: compiled.program,
+        types: compiled.types,
+        source: compiled.source,
+        is_loaded: false,
+    })
+}
+
+/// Of a program and the container that accompanies it.
+fn described(program: &[u8], attachment: &[u8], is_loaded: bool) -> Result<Recipe> {
+    let found = Program::find(program).and_then(|program| program.target());
+    let target = found.context("the recipe program is damaged: compile the recipe anew")?;
+    let container = Container::parse(attachment).ok();
+    let entry = |kind| container.as_ref().and_then(|container| container.get(kind));
+    if entry(KIND_TYPES).is_none() {
+        failure::warn(format!(
+            "no types came with recipe {target}: the image will show bytes only"
+        ));
+    }
+    Ok(Recipe {
+        target: target.to_owned(),
+        program: program.to_vec(),
+        types: entry(KIND_TYPES).unwrap_or_default().to_vec(),
+        source: String::from_utf8_lossy(entry(KIND_SOURCE).unwrap_or_default()).into_owned(),
+        is_loaded,
+    })
+}
+
+impl Recipe {
+    /// What is kept with it in the module, so that another process finds it.
+    pub(crate) fn attachment(&self) -> Vec<u8> {
+        let mut builder = Builder::new();
+        builder.add(KIND_TYPES, &self.types);
+        builder.add(KIND_SOURCE, self.source.as_bytes());
+        builder.finish()
+    }
+
+    /// The whole of it as a file, which [`read`] reads.
+    pub(crate) fn file(&self) -> Vec<u8> {
+        let mut builder = Builder::new();
+        builder.add(KIND_PROGRAM, &self.program);
+        builder.add(KIND_TYPES, &self.types);
+        builder.add(KIND_SOURCE, self.source.as_bytes());
+        builder.finish()
+    }
+
+    /// How much it is, in words.
+    pub(crate) fn summary(&self) -> String {
+        let counts = Program::find(&self.program).map(|program| program.counts());
+        let (types, actions, roots) = counts.unwrap_or_default();
+        let [roots, types, actions] = [(roots, "root"), (types, "type"), (actions, "member")]
+            .map(|(count, what)| size::counted(count.into(), what));
+        format!("{roots}, {types}, {actions} to follow")
+    }
+}
