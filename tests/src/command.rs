@@ -77,7 +77,7 @@ fn a_function_name() -> Result<()> {
     // What is captured of a function nobody wrote a recipe for.
     kflat(&["show", &folder.file("vfs_read.img")])?
         .succeeds()?
-        .says(&["struct file *file = ", "f_inode = ", "\"passwd\""])?;
+        .says(&["struct file *file = ", "f_inode = ", "i_ino = "])?;
     nothing_stays()
 }
 
@@ -107,7 +107,7 @@ fn any_process() -> Result<()> {
     let image = folder.file("file.img");
     let recipe = folder.write(
         "mkdir.kflat",
-        "recipe do_mkdirat { current as task; } struct task_struct { real_parent; }",
+        "recipe __x64_sys_mkdir { current as task; } struct task_struct { real_parent; }",
     )?;
     let waiting = start("kflat", &["capture", &recipe, "-o", &image])?;
     let made = folder.file("made");

@@ -98,12 +98,12 @@ fn automatic_mode() -> Result<()> {
 
 fn manual_mode() -> Result<()> {
     let folder = Folder::new("manual_mode")?;
-    let _recipe = Loaded::new(&folder, "do_rmdir", "current as task;")?;
+    let _recipe = Loaded::new(&folder, "__x64_sys_rmdir", "current as task;")?;
     let image = folder.file("task.img");
     let own = std::process::id().to_string();
     let waiting = start(
         "kflat-executor",
-        &["manual", "do_rmdir", "-o", &image, "-p", &own],
+        &["manual", "__x64_sys_rmdir", "-o", &image, "-p", &own],
     )?;
     let gone = folder.file("gone");
     let remove = || {
@@ -125,16 +125,16 @@ fn run_now() -> Result<()> {
 
 fn no_call() -> Result<()> {
     let folder = Folder::new("no_call")?;
-    let _recipe = Loaded::new(&folder, "do_rmdir", "current as task;")?;
+    let _recipe = Loaded::new(&folder, "__x64_sys_rmdir", "current as task;")?;
     let wait = [
         "auto",
-        "do_rmdir",
+        "__x64_sys_rmdir",
         "READ",
         "/etc/group",
         "--poll-timeout",
         "100",
     ];
     let ran = executor(&wait)?;
-    ran.says(&["Error: do_rmdir was not called"])?;
+    ran.says(&["Error: __x64_sys_rmdir was not called"])?;
     Ok(())
 }
