@@ -181,7 +181,10 @@ impl<'a> Views<'a> {
             .map(|(name, _)| name)
             .collect();
         let message = format!("`{declared}` is no link of a {word}");
-        let problem = Problem::new(message, by.span, label).nearest(&by.value, candidates);
+        let mut problem = Problem::new(message, by.span, label);
+        if !candidates.is_empty() {
+            problem = problem.help(format!("`{}` has: {}", name.value, candidates.join(", ")));
+        }
         self.problem(problem);
         None
     }

@@ -103,10 +103,13 @@ impl<'a> Views<'a> {
         };
         match body {
             Body::Made => {}
-            Body::Members(members) => self.members(&place, members.iter(), &mut filling),
+            Body::Members(members) => {
+                let rule: Vec<&MemberRule> = members.iter().collect();
+                self.members(&place, &rule, &mut filling);
+            }
             Body::Way(way) => self.whole(&place, way, &mut filling),
             Body::Type | Body::Flat => {
-                self.by_type(&place, &mut filling, matches!(body, Body::Flat))
+                self.by_type(&place, &mut filling, matches!(body, Body::Flat));
             }
         }
         if let Some(link) = node {
@@ -115,7 +118,9 @@ impl<'a> Views<'a> {
         filling.actions.sort_by_key(|found| found.action.offset);
         let tail_points = filling.tail.is_some_and(|tail| {
             self.fill(tail.target, depth + 1);
-            self.views[tail.target as usize].has_pointers
+            let element = &self.views[tail.target as usize];
+            filling.nesting = filling.nesting.max(element.nesting + 1);
+            element.has_pointers
         });
         let view = &mut self.views[index as usize];
         view.has_pointers |= !filling.actions.is_empty() || tail_points;
@@ -128,11 +133,11 @@ impl<'a> Views<'a> {
     fn by_type(&mut self, place: &Place<'_>, filling: &mut Filling, flat: bool) {
         match self.btf.kind(place.of) {
             Kind::Struct(_) | Kind::Union(_) if flat => {
-                self.members(place, std::iter::empty(), filling);
+                self.members(place, &[], filling);
             }
             Kind::Struct(_) | Kind::Union(_) => {
                 let rule = self.rule(place.of);
-                self.members(place, rule.into_iter(), filling);
+                self.members(place, &rule, filling);
             }
             // Without a rule it is followed only if it is clear where to.
             Kind::Pointer(_) => {
@@ -202,19 +207,14 @@ impl<'a> Views<'a> {
     }
 
     /// What a rule says of a structure's members, and what is done without it.
-    fn members(
-        &mut self,
-        place: &Place<'_>,
-        rule: impl Iterator<Item = &'a MemberRule> + Clone,
-        filling: &mut Filling,
-    ) {
+    fn members(&mut self, place: &Place<'_>, rule: &[&'a MemberRule], filling: &mut Filling) {
         filling.steps += 1;
         if filling.steps > MOST_STEPS {
             return;
         }
         let mut own = Vec::new();
         let mut guarded: Vec<Guarded> = Vec::new();
-        for member in rule.clone() {
+        for member in rule {
             self.member(place, member, &mut own, &mut guarded, filling);
         }
         let settled = self.settled(guarded);
@@ -226,7 +226,7 @@ impl<'a> Views<'a> {
         let fields = btf.fields(place.of);
         let shared = overlapping(btf, &fields);
         for ((name, field), shared) in fields.into_iter().zip(shared) {
-            let ruled = rule.clone().any(|member| member.path.value == name);
+            let ruled = rule.iter().any(|member| member.path.value == name);
             let Some(offset) = field.offset().filter(|_| !shared && !ruled) else {
                 continue;
             };
@@ -251,17 +251,14 @@ impl<'a> Views<'a> {
                     depth: depth + 1,
                 };
                 let rule = self.rule(of);
-                self.members(&place, rule.into_iter(), filling);
+                self.members(&place, &rule, filling);
             }
             Kind::Array { .. } => self.array(of, at, path, false, depth, filling),
-            Kind::Pointer(_) if filling.is_free(at, 8) => {
-                if self.is_callback(of) {
-                    let aim = Aim::new(abi::OP_FUNCTION, NONE, 1);
-                    filling.take(at, 8);
-                    filling
-                        .actions
-                        .push(aim.at(at as u32, path.to_owned(), Span::default()));
-                }
+            Kind::Pointer(_) if filling.is_free(at, 8) && self.is_callback(of) => {
+                let aim = Aim::new(abi::OP_FUNCTION, NONE, 1);
+                filling.take(at, 8);
+                let found = aim.at(at as u32, path.to_owned(), Span::default());
+                filling.actions.push(found);
             }
             _ => {}
         }

@@ -274,6 +274,12 @@ impl<'a> Views<'a> {
     fn check_tails(&mut self) {
         let mut found = Vec::new();
         for view in &self.views {
+            let nested = view
+                .tail
+                .and_then(|tail| self.views.get(tail.target as usize));
+            if nested.is_some_and(|element| element.tail.is_some()) {
+                found.push(Span::default());
+            }
             let single = view.actions.iter();
             let cased = single.clone().flat_map(|action| &action.cases);
             let cased = cased.filter_map(|case| case.action.as_deref());

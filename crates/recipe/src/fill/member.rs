@@ -90,7 +90,7 @@ impl<'a> Views<'a> {
             && !(before.conditional && conditional && before.source == source)
         {
             // What a text says goes before what it includes.
-            if before.source == source && !(matches!(how, How::Skip) && !conditional) {
+            if before.source == source && (conditional || !matches!(how, How::Skip)) {
                 let message = format!("the bytes of `{}` are followed twice", name.value);
                 self.problem(
                     Problem::new(message, name.span, "another member of the rule has them").help(
@@ -433,7 +433,17 @@ impl<'a> Views<'a> {
             }
         };
         let Some(target) = target else { return };
-        let size = self.views[target as usize].size;
+        let element = &self.views[target as usize];
+        let size = element.size;
+        if !element.parameters.is_empty() || !treatment.with.is_empty() {
+            let message = "nothing can be handed down to a flexible array";
+            self.problem(Problem::new(
+                message,
+                treatment.span,
+                "its elements take no values",
+            ));
+            return;
+        }
         let count = match count {
             Some(count) => self.number(count, &scope),
             None => Some(self.rest(found.at, size)),

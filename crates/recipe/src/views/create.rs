@@ -200,7 +200,8 @@ impl<'a> Views<'a> {
         let size = u32::try_from(self.btf.size(of)?).ok()?;
         let name = self.btf.type_name(of);
         let mut view = made(&name, of, size, 8, actions);
-        view.nesting = 2;
+        // Nodes of trees: as deep as `containers.kflat` goes.
+        view.nesting = 4;
         Some(self.add(key, view))
     }
 
