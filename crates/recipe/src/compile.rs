@@ -1,15 +1,13 @@
 //! A recipe and a kernel's types to a program.
 
-use kflat_abi::program::{self as abi, MAX_ARGUMENTS, MAX_ROOTS};
-use kflat_abi::uapi::NAME_SIZE;
-use kflat_btf::{Btf, NamedKind, Parameter, Subset, TypeId, layout_hash};
+use kflat_abi::program as abi;
+use kflat_btf::{Btf, Subset, TypeId, layout_hash};
 
-use crate::diagnostics::{Diagnostics, Problem};
-use crate::encode::{NamedRoot, Parts, encode};
-use crate::follow::Scope;
-use crate::names::pointee;
-use crate::parser::parse;
-use crate::syntax::{How, Recipe, Root, Source, Spanned, Target};
+use crate::diagnostics::{Diagnostics, Problem, Source};
+use crate::encode::{Parts, encode};
+use crate::formula::Function;
+use crate::include::{self, CONTAINERS, Text};
+use crate::syntax::{Recipe, Target};
 use crate::views::Views;
 
 /// A recipe, ready to be loaded.
@@ -24,56 +22,53 @@ pub struct Compiled {
     pub types: Vec<u8>,
     /// The recipe's text.
     pub source: String,
+    /// Capture at this hit and no earlier one, counted from 1.
+    pub nth: Option<u32>,
 }
 
 /// Compiles the recipe in `text` for a kernel with the types `btf`; `name` is
-/// what messages call the text. For a function of a module `btf` must have the
-/// module's types too ([`kflat_btf::kernel::with_module`]).
+/// what messages call the text, and includes are looked for beside it. For a
+/// function of a module `btf` must have the module's types too
+/// ([`kflat_btf::kernel::with_module`]).
 ///
 /// # Errors
-/// All that is wrong with the recipe, each at its place.
+/// All that is wrong with the recipe, each at its place; also if there are
+/// several recipes in the text.
 pub fn compile(text: &str, name: &str, btf: &Btf) -> Result<Compiled, Diagnostics> {
-    let wrong = |problems| Diagnostics::new(name, text, problems);
-    let recipe = parse(text).map_err(|problem| wrong(vec![problem]))?;
-    let mut views = Views::new(btf, &recipe.rules);
-    let roots = roots(&mut views, &recipe);
-    views.complete();
-    let mut problems = std::mem::take(&mut views.problems);
-    // Rules that no root leads to are checked, but not part of the program.
-    let mut unused = Views::new(btf, &recipe.rules);
-    for id in unused.ruled() {
-        unused.view(id);
+    let parsed = include::parse_all(text, name)?;
+    if let Some(second) = parsed.files[0].recipes.get(1) {
+        let span = second.target.span;
+        let problem = Problem::new("there are several recipes here", span, "the second one")
+            .help("one is expected: put the others into files of their own");
+        return Err(Diagnostics::new(parsed.sources, vec![problem]));
     }
-    unused.complete();
-    for problem in unused.problems {
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
+    let mut all = compile_parsed(&parsed, text, btf)?;
+    all.pop().ok_or_else(|| no_recipe(parsed.sources))
+}
+
+/// Compiles all recipes in `text`, as [`compile`] does one.
+///
+/// # Errors
+/// All that is wrong with the recipes, each at its place.
+pub fn compile_all(text: &str, name: &str, btf: &Btf) -> Result<Vec<Compiled>, Diagnostics> {
+    let parsed = include::parse_all(text, name)?;
+    let all = compile_parsed(&parsed, text, btf)?;
+    match all.is_empty() {
+        true => Err(no_recipe(parsed.sources)),
+        false => Ok(all),
     }
-    if !problems.is_empty() {
-        problems.sort_by_key(|problem| problem.span.start);
-        problems.dedup();
-        return Err(wrong(problems));
+}
+
+/// Checks rules that belong to no recipe, as a text to be included has them.
+///
+/// # Errors
+/// All that is wrong with them, each at its place.
+pub fn check_rules(text: &str, name: &str, btf: &Btf) -> Result<(), Diagnostics> {
+    let parsed = include::parse_all(text, name)?;
+    match unused_problems(&parsed, Function::default(), btf)? {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(Diagnostics::new(parsed.sources, sorted(problems))),
     }
-    let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
-    let mut subset = Subset::of(btf, &types);
-    let ids: Vec<u32> = types.iter().map(|id| subset.number(*id)).collect();
-    let types = subset.finish();
-    let target = written(&recipe.target.value);
-    let program = encode(&Parts {
-        target: &target,
-        layout_hash: layout_hash(&types),
-        views: &views.views,
-        ids: &ids,
-        roots: &roots,
-        limits: recipe.limits,
-    });
-    Ok(Compiled {
-        target,
-        program,
-        types,
-        source: text.to_owned(),
-    })
 }
 
 /// The module whose function a recipe is for, so that its types can be loaded
@@ -82,9 +77,132 @@ pub fn compile(text: &str, name: &str, btf: &Btf) -> Result<Compiled, Diagnostic
 /// # Errors
 /// If the text is no recipe.
 pub fn module_of(text: &str, name: &str) -> Result<Option<String>, Diagnostics> {
-    match parse(text) {
-        Ok(recipe) => Ok(recipe.target.value.module),
-        Err(problem) => Err(Diagnostics::new(name, text, vec![problem])),
+    let parsed = include::parse_all(text, name)?;
+    let recipes = parsed.files.into_iter().flat_map(|file| file.recipes);
+    let found = recipes.map(|recipe| recipe.target.value.module).next();
+    found.ok_or_else(|| no_recipe(parsed.sources))
+}
+
+fn no_recipe(sources: Vec<Source>) -> Diagnostics {
+    let span = crate::diagnostics::Span::default();
+    let problem = Problem::new(
+        "expected `recipe`: there are only rules here",
+        span,
+        "no recipe",
+    )
+    .help("expected `recipe FUNCTION { ARGUMENT; }`");
+    Diagnostics::new(sources, vec![problem])
+}
+
+fn compile_parsed(parsed: &Text, text: &str, btf: &Btf) -> Result<Vec<Compiled>, Diagnostics> {
+    let containers = containers(parsed)?;
+    let (mut compiled, mut problems) = (Vec::new(), Vec::new());
+    for recipe in &parsed.files[0].recipes {
+        let function = Function::of(btf, recipe);
+        let mut views = Views::new(btf, function.clone(), &parsed.files, &containers);
+        let made = one(&mut views, recipe, text);
+        problems.append(&mut views.problems);
+        problems.extend(unused_problems(parsed, function, btf)?);
+        compiled.push(made);
+    }
+    match problems.is_empty() {
+        true => Ok(compiled),
+        false => Err(Diagnostics::new(parsed.sources.clone(), sorted(problems))),
+    }
+}
+
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
+    let mut kept: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !kept.contains(&problem) {
+            kept.push(problem);
+        }
+    }
+    kept
+}
+
+/// The descriptions of containers.
+fn containers(parsed: &Text) -> Result<crate::syntax::File, Diagnostics> {
+    include::containers().map_err(|problem| {
+        let mut sources = parsed.sources.clone();
+        let problem = Problem {
+            span: crate::diagnostics::Span {
+                source: sources.len(),
+                ..problem.span
+            },
+            ..problem
+        };
+        sources.push(Source {
+            name: "containers.kflat".to_owned(),
+            text: CONTAINERS.to_owned(),
+        });
+        Diagnostics::new(sources, vec![problem])
+    })
+}
+
+/// Rules that no root leads to are checked, but not part of a program.
+fn unused_problems(
+    parsed: &Text,
+    function: Function,
+    btf: &Btf,
+) -> Result<Vec<Problem>, Diagnostics> {
+    let containers = containers(parsed)?;
+    let mut unused = Views::new(btf, function, &parsed.files, &containers);
+    for id in unused.ruled() {
+        unused.view(id);
+    }
+    for view in unused.named() {
+        if !view.optional || crate::names::find_type(btf, &view.of.value, view.of.span).is_ok() {
+            unused.named_view(&view.name.value, view.name.span, 0);
+        }
+    }
+    unused.complete();
+    Ok(unused.problems)
+}
+
+/// One recipe; the problems are in `views`.
+fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
+    let target = written(&recipe.target.value);
+    let roots = views.roots(recipe, &target);
+    if let Some(when) = &recipe.when {
+        views.problem(
+            Problem::new(
+                "`when` is not supported yet",
+                when.span,
+                "can't be carried out",
+            )
+            .help("a root may have a condition: `ARGUMENT if EXPRESSION;`"),
+        );
+    }
+    views.complete();
+    let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
+    let mut subset = Subset::of(views.btf, &types);
+    let ids: Vec<u32> = types.iter().map(|id| subset.number(*id)).collect();
+    let types = subset.finish();
+    let mut flags = 0;
+    for (asked, flag) in [
+        (recipe.at_return, abi::PROGRAM_AT_RETURN),
+        (recipe.detect_changes, abi::PROGRAM_DETECT_CHANGES),
+    ] {
+        flags |= if asked { flag } else { 0 };
+    }
+    let program = encode(&Parts {
+        target: &target,
+        layout_hash: layout_hash(&types),
+        views: &views.views,
+        ids: &ids,
+        roots: &roots,
+        pool: &views.pool,
+        limits: recipe.limits,
+        flags,
+    });
+    Compiled {
+        target,
+        program,
+        types,
+        source: text.to_owned(),
+        nth: recipe.nth,
     }
 }
 
@@ -95,166 +213,4 @@ fn written(target: &Target) -> String {
         0 => format!("{module}{}", target.function),
         offset => format!("{module}{}+{offset}", target.function),
     }
-}
-
-fn roots(views: &mut Views<'_>, recipe: &Recipe) -> Vec<NamedRoot> {
-    let target = &recipe.target;
-    if written(&target.value).len() >= NAME_SIZE {
-        let message = format!("a function's name has less than {NAME_SIZE} bytes");
-        views
-            .problems
-            .push(Problem::new(message, target.span, "too long"));
-    }
-    if recipe.roots.is_empty() || recipe.roots.len() > MAX_ROOTS as usize {
-        let message = format!("a recipe has 1 to {MAX_ROOTS} roots");
-        let help = "name an argument of the function, `arg N`, `global SYMBOL` or `current`";
-        views
-            .problems
-            .push(Problem::new(message, target.span, "of this recipe").help(help));
-    }
-    let mut roots: Vec<NamedRoot> = Vec::new();
-    for root in &recipe.roots {
-        let found = match found(views, root, target) {
-            Ok(found) => found,
-            Err(problem) => {
-                views.problems.extend(problem);
-                continue;
-            }
-        };
-        if roots.iter().any(|other| other.name == found.name) {
-            let message = format!("two roots are called `{}`", found.name);
-            let problem = Problem::new(message, root.span, "the second one")
-                .help("give one of them another name: `as NAME`");
-            views.problems.push(problem);
-        }
-        roots.push(found);
-    }
-    roots
-}
-
-/// A root; without a problem if it is to be left out, or if what is wrong with
-/// it has been noted.
-fn found(
-    views: &mut Views<'_>,
-    root: &Root,
-    target: &Spanned<Target>,
-) -> Result<NamedRoot, Option<Problem>> {
-    let btf = views.btf;
-    let function = &target.value.function;
-    let parameters = btf.prototype(function).map(|(_, parameters)| parameters);
-    let known = parameters.unwrap_or_default();
-    let mut named = NamedRoot {
-        source: abi::ROOT_ARGUMENT,
-        argument: 0,
-        name: String::new(),
-        symbol: None,
-        action: abi::Action::BARE,
-    };
-    let to = match &root.source {
-        Source::Current => {
-            named.source = abi::ROOT_CURRENT;
-            "current".clone_into(&mut named.name);
-            btf.find(NamedKind::Struct, "task_struct")
-        }
-        Source::Global(symbol) => {
-            if matches!(root.treatment.how, How::Default) {
-                let message = format!("the type of the global `{symbol}` is not known");
-                return Err(Some(
-                    Problem::new(message, root.span, "of what type?").help(
-                        "BTF has no types of globals; say it: `: as struct NAME` or \
-                     `: list of struct NAME by MEMBER`",
-                    ),
-                ));
-            }
-            named.source = abi::ROOT_GLOBAL;
-            named.name.clone_from(symbol);
-            named.symbol = Some(symbol.clone());
-            None
-        }
-        Source::Argument(_) | Source::Position(_) => {
-            let position = match &root.source {
-                Source::Position(position) => usize::try_from(*position).ok(),
-                Source::Argument(name) => match argument(btf, target, parameters, root, name) {
-                    Err(_) if root.optional => return Err(None),
-                    found => Some(found.map_err(Some)?),
-                },
-                _ => None,
-            };
-            let position = position
-                .filter(|at| *at < MAX_ARGUMENTS && (parameters.is_none() || *at < known.len()));
-            let Some(position) = position else {
-                if root.optional {
-                    return Err(None);
-                }
-                let message = format!("`{function}` has no such argument");
-                let help = match btf.function_declaration(function) {
-                    Some(declaration) => format!("positions begin with 0: {declaration}"),
-                    None => format!("positions are 0 to {}", MAX_ARGUMENTS - 1),
-                };
-                let problem = Problem::new(message, root.span, "no such argument").help(help);
-                return Err(Some(problem));
-            };
-            named.argument = position as u32;
-            let parameter = known.get(position);
-            named.name = match parameter.map(|parameter| btf.parameter_name(parameter)) {
-                None | Some("") => format!("arg{position}"),
-                Some(name) => name.to_owned(),
-            };
-            parameter.and_then(|parameter| pointee(btf, parameter.of))
-        }
-    };
-    if let Some(alias) = &root.alias {
-        named.name.clone_from(alias);
-    }
-    if matches!(root.treatment.how, How::Skip) {
-        return Err(None);
-    }
-    let scope = Scope::Arguments(known);
-    let aim = views
-        .aim(to, &root.treatment, root.span, scope)
-        .ok_or(None)?;
-    if !matches!(aim.action.op, abi::OP_POINTER | abi::OP_STRING) {
-        let message = format!("`{}` points to a function", named.name);
-        return Err(Some(Problem::new(
-            message,
-            root.span,
-            "there is nothing to capture",
-        )));
-    }
-    named.action = aim.action;
-    Ok(named)
-}
-
-/// The position of an argument.
-fn argument(
-    btf: &Btf,
-    target: &Spanned<Target>,
-    parameters: Option<&[Parameter]>,
-    root: &Root,
-    name: &str,
-) -> Result<usize, Problem> {
-    let function = &target.value.function;
-    let Some(parameters) = parameters else {
-        let functions = btf.named(NamedKind::Function).map(|(_, name)| name);
-        let message = format!("the arguments of `{function}` are not known");
-        return Err(
-            Problem::new(message, target.span, "no such function in the kernel's BTF")
-                .help(
-                    "arguments of a function without BTF go by position and type: \
-                 `arg 0 as NAME: as struct NAME`; a module's function is named `module:function`",
-                )
-                .nearest(function, functions),
-        );
-    };
-    let names = || parameters.iter().map(|p| btf.parameter_name(p));
-    let declaration = btf.function_declaration(function).unwrap_or_default();
-    names().position(|found| found == name).ok_or_else(|| {
-        Problem::new(
-            format!("`{function}` has no argument `{name}`"),
-            root.span,
-            "no such argument",
-        )
-        .help(format!("it is {declaration}"))
-        .nearest(name, names())
-    })
 }

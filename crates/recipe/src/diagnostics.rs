@@ -6,9 +6,11 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
 
-/// A place in the text, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A place in a text, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
+    /// Which text: 0 is the recipe, the others are those that it includes.
+    pub source: usize,
     /// Bytes from the start.
     pub start: usize,
     /// Bytes.
@@ -16,17 +18,20 @@ pub struct Span {
 }
 
 impl Span {
-    pub(crate) fn new(start: usize, length: usize) -> Self {
-        Self { start, length }
-    }
-
     /// From the start of one to the end of the other.
     pub(crate) fn to(self, end: Self) -> Self {
-        Self::new(
-            self.start,
-            (end.start + end.length).saturating_sub(self.start),
-        )
+        Self {
+            length: (end.start + end.length).saturating_sub(self.start),
+            ..self
+        }
     }
+}
+
+/// A text that problems point into.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// One thing that is wrong.
@@ -83,18 +88,13 @@ impl Problem {
 /// place in the text, without colours.
 #[derive(Clone)]
 pub struct Diagnostics {
-    name: String,
-    text: String,
+    sources: Vec<Source>,
     problems: Vec<Problem>,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(name: &str, text: &str, problems: Vec<Problem>) -> Self {
-        Self {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            problems,
-        }
+    pub(crate) fn new(sources: Vec<Source>, problems: Vec<Problem>) -> Self {
+        Self { sources, problems }
     }
 
     /// The problems in the order in which they were found.
@@ -113,9 +113,13 @@ impl Diagnostics {
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
         let mut out = String::new();
         for problem in &self.problems {
+            let (name, text) = match self.sources.get(problem.span.source) {
+                Some(source) => (source.name.as_str(), source.text.clone()),
+                None => ("", String::new()),
+            };
             let shown = Shown {
                 problem,
-                source: NamedSource::new(&self.name, self.text.clone()),
+                source: NamedSource::new(name, text),
             };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&problem.message);
@@ -165,7 +169,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let Span { start, length } = self.problem.span;
+        let Span { start, length, .. } = self.problem.span;
         let label = LabeledSpan::new(Some(self.problem.label.clone()), start, length);
         Some(Box::new(std::iter::once(label)))
     }

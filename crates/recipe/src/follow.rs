@@ -1,87 +1,137 @@
 //! Where a pointer leads, as a rule or a root says it.
 
-use kflat_abi::program::{self as abi, OPERAND_ARGUMENT, Operand};
-use kflat_btf::{Kind, Parameter, TypeId};
+use kflat_abi::program::code::{self, Instruction};
+use kflat_abi::program::{self as abi, ACTION_KEEP, ACTION_USER, NONE};
+use kflat_btf::{Kind, TypeId};
 
 use crate::diagnostics::{Problem, Span};
-use crate::names::{find_field, find_type, is_char};
-use crate::syntax::{Count, How, Spanned, Treatment, TypeName};
-use crate::views::{Aim, Views, constant, member};
+use crate::formula::instruction;
+use crate::names::{find_field, is_char, is_function};
+use crate::scope::{Scope, Word};
+use crate::syntax::{Allocated, How, PerCpu, Spanned, Treatment, TypeName};
+use crate::views::{Aim, Views};
 
-/// Where names of counts are looked up.
-#[derive(Clone, Copy)]
-pub(crate) enum Scope<'s> {
-    /// Members of a structure that lies at `base` in its view.
-    Members { of: TypeId, base: u64 },
-    /// Arguments of the function.
-    Arguments(&'s [Parameter]),
-}
-
-impl Views<'_> {
+impl<'a> Views<'a> {
     /// Where a pointer to `to` leads (`None`: nothing is known of it). `None`
     /// where there is a problem, which has been noted then.
     pub(crate) fn aim(
         &mut self,
         to: Option<TypeId>,
-        treatment: &Treatment,
+        treatment: &'a Treatment,
         span: Span,
-        scope: Scope<'_>,
+        scope: &Scope<'_>,
     ) -> Option<Aim> {
-        let mut aim = match &treatment.how {
+        let mut aim = self.way(to, treatment, span, scope)?;
+        aim.action.tag_mask |= treatment.tag_mask;
+        self.decode(&mut aim, treatment, scope)?;
+        self.flags(&mut aim, treatment)?;
+        self.hand_down(&mut aim, treatment, scope)?;
+        Some(aim)
+    }
+
+    fn way(
+        &mut self,
+        to: Option<TypeId>,
+        treatment: &'a Treatment,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Aim> {
+        Some(match &treatment.how {
             How::Skip => return None,
-            How::Default => self.plain(to, span)?,
+            How::Default => self.plain(to, treatment, span, scope)?,
             How::String { max } => {
-                let target = self.char();
-                let mut aim = Aim::new(abi::OP_STRING, target, 0);
+                let mut aim = Aim::new(abi::OP_STRING, self.char(), 0);
                 if let Some(max) = max {
-                    aim.action.count = self.count(max, scope)?;
+                    aim.action.count = self.count(max, scope, None)?;
                 }
                 aim
             }
             How::Bytes(count) => {
                 let target = self.bytes();
                 let mut aim = Aim::new(abi::OP_POINTER, target, 0);
-                aim.action.count = self.count(count, scope)?;
+                aim.action.count = self.count(count, scope, Some(target))?;
                 aim
             }
             How::Pointer { to: named, count } => {
                 let mut aim = match named {
                     Some(name) => {
-                        let id = self.found(name)?;
-                        self.sized(id, name.span)?
+                        let target = self.asked(name, treatment, scope.environment)?;
+                        Aim::new(abi::OP_POINTER, target, 1)
                     }
                     // An array of characters is no string.
                     None => match to {
-                        Some(to) if is_char(self.btf, to) => self.sized(to, span)?,
-                        _ => self.plain(to, span)?,
+                        Some(to) if is_char(self.btf, to) => {
+                            self.sized(to, treatment, span, scope)?
+                        }
+                        _ => self.plain(to, treatment, span, scope)?,
                     },
                 };
                 if let Some(count) = count {
-                    aim.action.count = self.count(count, scope)?;
+                    aim.action.count = self.count(count, scope, Some(aim.action.target))?;
                 }
                 aim
             }
-            How::Container { of, by } => {
-                let id = self.found(of)?;
+            How::Each { count, way } => {
+                let to = to.filter(|to| self.btf.size(*to).is_some());
+                let Some(to) = to else {
+                    self.problem(
+                        Problem::new(
+                            "it is not known what the elements are",
+                            span,
+                            "no array of a known type",
+                        )
+                        .help("say it first: `as TYPE * array COUNT`"),
+                    );
+                    return None;
+                };
+                let target = self.each(to, way, scope.environment)?;
+                let mut aim = Aim::new(abi::OP_POINTER, target, 1);
+                aim.action.count = self.count(count, scope, Some(target))?;
+                aim
+            }
+            How::Here(name) => {
+                self.problem(
+                    Problem::new("`here` speaks of what lies in the structure", name.span, "not of a pointer's target")
+                        .help("to follow the pointer write `as VIEW`; `here as VIEW` needs a view of the member's size"),
+                );
+                return None;
+            }
+            How::Allocated { part, of } => {
+                self.allocated(to, *part, of.as_ref(), treatment, span, scope)?
+            }
+            How::ContainerOf { of, by } => {
+                let id = self.asked_type(of)?;
                 let offset = self.byte_offset(id, by)?;
-                let mut aim = self.sized(id, of.span)?;
+                let mut aim = self.sized(id, treatment, of.span, scope)?;
                 aim.action.shift = -i32::try_from(offset).ok()?;
                 aim
             }
-            How::List { of, by, max } => {
-                let (element, link, most) = self.list(of, by, *max)?;
-                let head = self.head(element, link, most);
-                Aim::new(abi::OP_POINTER, head, 1)
-            }
-        };
-        aim.action.tag_mask = treatment.tag_mask;
-        Some(aim)
+            How::Container { .. } => self.container_behind(to, treatment, scope)?,
+        })
     }
 
     /// As the pointer's type says.
-    fn plain(&mut self, to: Option<TypeId>, span: Span) -> Option<Aim> {
-        if let Some(aim) = self.natural(to) {
-            return Some(aim);
+    fn plain(
+        &mut self,
+        to: Option<TypeId>,
+        treatment: &'a Treatment,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Aim> {
+        if let Some(to) = to {
+            if is_function(self.btf, to) {
+                return Some(Aim::new(abi::OP_FUNCTION, NONE, 1));
+            }
+            if is_char(self.btf, to) {
+                return Some(Aim::new(abi::OP_STRING, self.char(), 0));
+            }
+            let before = self.problems.len();
+            if let Some(target) = self.target(to, treatment, scope.environment) {
+                return Some(Aim::new(abi::OP_POINTER, target, 1));
+            }
+            if self.problems.len() > before {
+                return None;
+            }
         }
         let (message, help) = match to {
             None => (
@@ -90,7 +140,7 @@ impl Views<'_> {
             ),
             Some(to) if *self.btf.kind(to) == Kind::Void => (
                 "`void *` does not say what it points to".to_owned(),
-                "say it: `: as struct NAME`, `: bytes COUNT` or `: string`",
+                "say it: `: as struct NAME`, `: bytes COUNT`, `: string` or `: rest of object`",
             ),
             Some(to) => (
                 format!(
@@ -101,129 +151,234 @@ impl Views<'_> {
                  module are known where the recipe's function is the module's",
             ),
         };
-        self.problems
-            .push(Problem::new(message, span, "can't be followed").help(help));
+        self.problem(Problem::new(message, span, "can't be followed").help(help));
         None
     }
 
-    /// Elements of a type of which only the size must be known.
-    fn sized(&mut self, id: TypeId, span: Span) -> Option<Aim> {
-        let Some(target) = self.view(id) else {
-            let message = format!("values of `{}` have no size", self.btf.type_name(id));
-            let problem = Problem::new(message, span, "can't be captured");
-            self.problems.push(problem);
+    /// One of a type of which only the size must be known.
+    fn sized(
+        &mut self,
+        id: TypeId,
+        treatment: &'a Treatment,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Aim> {
+        let before = self.problems.len();
+        let Some(target) = self.target(id, treatment, scope.environment) else {
+            if self.problems.len() == before {
+                let message = format!("values of `{}` have no size", self.btf.type_name(id));
+                self.problem(Problem::new(message, span, "can't be captured"));
+            }
             return None;
         };
         Some(Aim::new(abi::OP_POINTER, target, 1))
     }
 
-    /// Element, link and limit of a list.
-    pub(crate) fn list(
+    /// The whole of an allocated object, or what comes behind the pointer.
+    fn allocated(
         &mut self,
-        of: &Spanned<TypeName>,
-        by: &Spanned<String>,
-        max: Option<u32>,
-    ) -> Option<(u32, u32, u32)> {
-        let id = self.found(of)?;
-        let link = self.byte_offset(id, by)?;
-        let element = self.sized(id, of.span)?.action.target;
-        let size = u64::from(self.views[element as usize].size);
-        let field = find_field(self.btf, id, &by.value, by.span).ok()?;
-        let is_head = self.btf.name(self.btf.resolve(field.of)) == "list_head";
-        if !is_head || link + 16 > size || !link.is_multiple_of(8) {
-            let declared = self.btf.declaration(field.of, &by.value);
-            let message = format!("`{declared}` is no link of a list");
-            self.problems.push(
-                Problem::new(message, by.span, "expected a `struct list_head`")
-                    .nearest(&by.value, self.links(id).iter().map(String::as_str)),
+        to: Option<TypeId>,
+        part: Allocated,
+        of: Option<&'a Spanned<TypeName>>,
+        treatment: &'a Treatment,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Aim> {
+        let target = match (of, to) {
+            (Some(name), _) => self.asked(name, treatment, scope.environment)?,
+            (None, Some(to)) if self.btf.size(to).is_some() => {
+                self.sized(to, treatment, span, scope)?.action.target
+            }
+            _ => self.bytes(),
+        };
+        let size = self.views[target as usize].size;
+        let mut aim = Aim::new(abi::OP_POINTER, target, 1);
+        let step = |op| instruction(op, 0, false, 0);
+        if part == Allocated::Whole {
+            let start = [step(code::POINTER), step(code::OBJECT_START)];
+            aim.extra.start = self.pool.expression(&start);
+        }
+        let mut count = vec![
+            step(code::START),
+            step(code::OBJECT_END),
+            step(code::START),
+            step(code::SUBTRACT),
+        ];
+        if size > 1 {
+            count.push(instruction(code::CONSTANT, 0, false, size));
+            count.push(step(code::DIVIDE));
+        }
+        aim.action.count = abi::Operand {
+            kind: abi::OPERAND_EXPRESSION,
+            value: self.pool.expression(&count),
+            ..abi::Operand::default()
+        };
+        Some(aim)
+    }
+
+    /// The address that the word stands for.
+    fn decode(&mut self, aim: &mut Aim, treatment: &Treatment, scope: &Scope<'_>) -> Option<()> {
+        let this_cpu = treatment.per_cpu == Some(PerCpu::This);
+        if treatment.decode.is_none() && !this_cpu {
+            return Some(());
+        }
+        let mut all: Vec<Instruction> = match &treatment.decode {
+            Some(expression) => {
+                let word = match scope.word {
+                    Word::Member { of, .. } => Word::Bare(Some(of)),
+                    other => other,
+                };
+                let formula = self.formula(expression, &Scope { word, ..*scope });
+                self.noted(formula)?.code
+            }
+            None => vec![instruction(code::VALUE, 0, false, 0)],
+        };
+        if this_cpu {
+            let tag = std::mem::take(&mut aim.action.tag_mask);
+            if tag != 0 && treatment.decode.is_none() {
+                all.push(instruction(code::CONSTANT, 0, false, u32::from(tag)));
+                all.push(instruction(code::NOT, 0, false, 0));
+                all.push(instruction(code::AND, 0, false, 0));
+            }
+            all.extend(Self::this_cpu());
+        }
+        if !matches!(aim.action.op, abi::OP_POINTER | abi::OP_STRING) {
+            self.problem(
+                Problem::new(
+                    "this is not decoded",
+                    treatment.span,
+                    "no pointer to an object or a string",
+                )
+                .help("`decode` and `this cpu` go with `as TYPE`, `array`, `bytes` and `string`"),
             );
             return None;
         }
-        self.views[element as usize].has_pointers = true;
-        Some((element, u32::try_from(link).ok()?, max.unwrap_or(0)))
-    }
-
-    /// Members of a type that are `struct list_head`s.
-    fn links(&self, id: TypeId) -> Vec<String> {
-        let fields = self.btf.fields(id).into_iter();
-        fields
-            .filter(|(_, field)| self.btf.name(self.btf.resolve(field.of)) == "list_head")
-            .map(|(name, _)| name.to_owned())
-            .collect()
-    }
-
-    fn found(&mut self, name: &Spanned<TypeName>) -> Option<TypeId> {
-        match find_type(self.btf, name) {
-            Ok(id) => Some(id),
-            Err(problem) => {
-                self.problems.push(problem);
-                None
-            }
+        if all.len() >= code::MAX_INSTRUCTIONS as usize {
+            self.problem(Problem::new(
+                "this takes too many steps",
+                treatment.span,
+                "too long",
+            ));
+            return None;
         }
+        aim.extra.decode = self.pool.expression(&all);
+        Some(())
     }
 
-    fn byte_offset(&mut self, of: TypeId, path: &Spanned<String>) -> Option<u64> {
-        let field = match find_field(self.btf, of, &path.value, path.span) {
-            Ok(field) => field,
-            Err(problem) => {
-                self.problems.push(problem);
+    /// Adds what this CPU adds; NULL stays NULL.
+    fn this_cpu() -> [Instruction; 7] {
+        let step = |op, value| instruction(op, 0, false, value);
+        [
+            step(code::DUPLICATE, 0),
+            step(code::SKIP_IF_ZERO, 3),
+            step(code::CPU, 0),
+            step(code::PER_CPU, 0),
+            step(code::SKIP, 1),
+            step(code::CONSTANT, 0),
+            step(code::ADD, 0),
+        ]
+    }
+
+    fn flags(&mut self, aim: &mut Aim, treatment: &Treatment) -> Option<()> {
+        let mut refuse = |word: &str| {
+            let message = format!("`{word}` does not go with this");
+            self.problems.push(
+                Problem::new(
+                    message,
+                    treatment.span,
+                    "no pointer to an object or a string",
+                )
+                .help(format!(
+                    "`{word}` goes with `as TYPE`, `array`, `bytes` and `string`"
+                )),
+            );
+        };
+        let plain = matches!(aim.action.op, abi::OP_POINTER | abi::OP_STRING);
+        for (asked, flag, word) in [
+            (treatment.user, ACTION_USER, "user"),
+            (treatment.keep, ACTION_KEEP, "keep"),
+        ] {
+            if asked && !plain {
+                refuse(word);
                 return None;
             }
-        };
-        if field.offset().is_none() {
-            let message = format!("`{}` is a bit field", path.value);
-            let problem = Problem::new(message, path.span, "it has no address");
-            self.problems.push(problem);
+            aim.action.flags |= if asked { flag } else { 0 };
         }
-        field.offset()
+        if treatment.per_cpu == Some(PerCpu::All) {
+            let until = aim.action.count.kind == abi::OPERAND_UNTIL;
+            if aim.action.op != abi::OP_POINTER
+                || aim.action.flags != 0
+                || until
+                || aim.extra.start != NONE
+            {
+                refuse("per cpu");
+                return None;
+            }
+            aim.action.op = abi::OP_PER_CPU;
+        }
+        Some(())
     }
 
-    fn count(&mut self, count: &Spanned<Count>, scope: Scope<'_>) -> Option<Operand> {
-        let name = match &count.value {
-            Count::Constant(number) => return Some(constant(*number)),
-            Count::Name(name) => name,
-        };
-        match scope {
-            Scope::Arguments(parameters) => {
-                let names = || parameters.iter().map(|p| self.btf.parameter_name(p));
-                let position = names().position(|found| found == name);
-                if let Some(position) = position.filter(|p| *p < abi::MAX_ARGUMENTS) {
-                    return Some(Operand {
-                        kind: OPERAND_ARGUMENT,
-                        value: position as u32,
-                        ..Operand::default()
-                    });
-                }
-                let message = format!("the function has no argument `{name}`");
-                let problem =
-                    Problem::new(message, count.span, "no such argument").nearest(name, names());
-                self.problems.push(problem);
-                None
-            }
-            Scope::Members { of, base } => {
-                let path = Spanned {
-                    value: name.clone(),
-                    span: count.span,
-                };
-                let offset = self.byte_offset(of, &path)?;
-                let field = find_field(self.btf, of, name, count.span).ok()?;
-                let (size, signed) = match self.btf.kind(self.btf.resolve(field.of)) {
-                    Kind::Int(int) => (int.size, int.signed),
-                    Kind::Enum { size, signed, .. } => (*size, *signed),
-                    _ => (0, false),
-                };
-                // A count must lie in its structure, which damaged BTF may not heed.
-                let end = offset + u64::from(size);
-                let inside = self.btf.size(of).is_some_and(|whole| end <= whole);
-                if !matches!(size, 1 | 2 | 4 | 8) || !inside {
-                    let message = format!("`{name}` is no number");
-                    let problem = Problem::new(message, count.span, "can't be a count");
-                    self.problems.push(problem);
-                    return None;
-                }
-                let at = u32::try_from(base + offset).ok()?;
-                Some(member(at, size as u8, signed))
+    /// The values that are handed down.
+    pub(crate) fn hand_down(
+        &mut self,
+        aim: &mut Aim,
+        treatment: &Treatment,
+        scope: &Scope<'_>,
+    ) -> Option<()> {
+        let target = self.views.get(aim.action.target as usize);
+        let wanted = target.map_or(Vec::new(), |view| view.parameters.clone());
+        for (name, _) in &treatment.with {
+            if !wanted.contains(&name.value) {
+                let message = format!("no value `{}` is taken there", name.value);
+                self.problem(
+                    Problem::new(message, name.span, "nobody uses it")
+                        .help("values go to a rule in place `{ … }` or to a view that names them: `view NAME(VALUE) of …`")
+                        .nearest(&name.value, wanted.iter().map(String::as_str)),
+                );
+                return None;
             }
         }
+        if wanted.is_empty() {
+            return Some(());
+        }
+        let mut all = Vec::new();
+        for parameter in &wanted {
+            let given = treatment
+                .with
+                .iter()
+                .find(|(name, _)| name.value == *parameter);
+            let Some((_, expression)) = given else {
+                let message = format!("the value `{parameter}` is missing");
+                let help = format!("hand it down: `with {parameter} = …`");
+                self.problem(Problem::new(message, treatment.span, "the view takes it").help(help));
+                return None;
+            };
+            let scope = Scope {
+                has_address: true,
+                ..*scope
+            };
+            let formula = self.formula(expression, &scope);
+            all.extend(self.noted(formula)?.code);
+        }
+        let last = treatment
+            .with
+            .last()
+            .map_or(treatment.span, |(_, e)| e.span);
+        let fits = crate::formula::fits(&all, last);
+        self.noted(fits)?;
+        aim.extra.hand_down = self.pool.expression(&all);
+        Some(())
+    }
+
+    /// Where a member lies in its structure.
+    pub(crate) fn byte_offset(&mut self, of: TypeId, path: &Spanned<String>) -> Option<u64> {
+        let field = find_field(self.btf, of, &path.value, path.span);
+        let field = self.noted(field)?;
+        if field.offset().is_none() {
+            let message = format!("`{}` is a bit field", path.value);
+            self.problem(Problem::new(message, path.span, "it has no address"));
+        }
+        field.offset()
     }
 }

@@ -15,8 +15,10 @@ pub(crate) enum TokenKind {
     Word(String),
     /// A number, its suffix applied: sizes in bytes, times in nanoseconds.
     Number(u64),
-    /// One of `{ } ; : . + ?`.
-    Mark(char),
+    /// What stands between quotation marks.
+    Text(String),
+    /// One of [`MARKS`].
+    Mark(&'static str),
     End,
 }
 
@@ -26,14 +28,27 @@ impl TokenKind {
         match self {
             Self::Word(word) => format!("`{word}`"),
             Self::Number(number) => format!("the number {number}"),
+            Self::Text(text) => format!("\"{text}\""),
             Self::Mark(mark) => format!("`{mark}`"),
             Self::End => "the end of the recipe".to_owned(),
         }
     }
 }
 
+/// Marks and operators, the longer ones first.
+const MARKS: [&str; 33] = [
+    "<<", ">>", "->", "==", "!=", "<=", ">=", "&&", "||", "{", "}", ";", ":", ".", "+", "?", ",",
+    "(", ")", "[", "]", "-", "*", "/", "%", "&", "|", "^", "~", "!", "<", ">", "=",
+];
+
 /// The tokens of `text`; the last is [`TokenKind::End`].
-pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
+/// `source` is which text it is.
+pub(crate) fn tokens(text: &str, source: usize) -> Result<Vec<Token>, Problem> {
+    let place = |start, length| Span {
+        source,
+        start,
+        length,
+    };
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
@@ -44,7 +59,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             let Some(end) = rest.find("*/") else {
-                let open = Span::new(at, 2);
+                let open = place(at, 2);
                 return Err(Problem::new("a comment has no end", open, "begins here")
                     .help("end it with `*/`"));
             };
@@ -53,7 +68,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
             let length = rest
                 .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                 .unwrap_or(rest.len());
-            let span = Span::new(at, length);
+            let span = place(at, length);
             let kind = if first.is_ascii_digit() {
                 TokenKind::Number(number(&rest[..length], span)?)
             } else {
@@ -61,27 +76,41 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
             };
             found.push(Token { kind, span });
             length
-        } else if "{};:.+?".contains(first) {
-            let span = Span::new(at, 1);
+        } else if first == '"' {
+            let line = rest[1..].split('\n').next().unwrap_or("");
+            let Some(length) = line.find('"') else {
+                let open = place(at, 1);
+                return Err(Problem::new("a text has no end", open, "begins here")
+                    .help("end it with `\"` on the same line"));
+            };
             found.push(Token {
-                kind: TokenKind::Mark(first),
+                kind: TokenKind::Text(line[..length].to_owned()),
+                span: place(at, length + 2),
+            });
+            length + 2
+        } else if let Some(mark) = MARKS.into_iter().find(|mark| rest.starts_with(mark)) {
+            let span = place(at, mark.len());
+            found.push(Token {
+                kind: TokenKind::Mark(mark),
                 span,
             });
-            1
+            mark.len()
         } else {
-            let span = Span::new(at, first.len_utf8());
+            let span = place(at, first.len_utf8());
             return Err(Problem::new(
                 format!("unexpected `{first}`"),
                 span,
                 "not part of a recipe",
             )
-            .help("recipes are made of names, numbers and `{ } ; : . + ?`"));
+            .help(
+                "recipes are made of names, numbers, texts in quotation marks and C's operators",
+            ));
         };
         at += length;
     }
     found.push(Token {
         kind: TokenKind::End,
-        span: Span::new(text.len(), 0),
+        span: place(text.len(), 0),
     });
     Ok(found)
 }
@@ -91,14 +120,17 @@ fn number(word: &str, span: Span) -> Result<u64, Problem> {
     let hexadecimal = word.strip_prefix("0x");
     let digits = hexadecimal.unwrap_or(word);
     let (radix, end) = match hexadecimal {
-        Some(_) => (16, digits.len()),
+        Some(digits) => {
+            let end = digits.find(|c: char| !c.is_ascii_hexdigit());
+            (16, end.unwrap_or(digits.len()))
+        }
         None => {
             let end = digits.find(|c: char| !c.is_ascii_digit());
             (10, end.unwrap_or(digits.len()))
         }
     };
     let factor = match &digits[end..] {
-        "" | "ns" => Some(1),
+        "" | "ns" | "u" | "U" | "ul" | "UL" | "ull" | "ULL" => Some(1),
         "K" => Some(1 << 10),
         "M" => Some(1 << 20),
         "G" => Some(1 << 30),

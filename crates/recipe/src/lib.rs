@@ -6,22 +6,31 @@
 //! - [`generate`] writes a recipe for a function.
 //!
 //! The language is described in `doc/recipes.md`. The way of a text: `lexer`,
-//! `parser` (to `syntax`), then `compile`, in which `views` and `follow` decide
-//! about types and pointers, and `encode`.
+//! `parser` (to `syntax`), then `compile`, in which `views`, `fill` and `follow`
+//! decide about types and pointers and `formula` computes, and `encode`.
 
 #![forbid(unsafe_code)]
 
 mod compile;
+mod container;
+mod count;
 mod diagnostics;
 mod encode;
+mod fill;
 mod follow;
+mod formula;
 mod generate;
+mod guard;
+mod include;
 mod lexer;
 mod names;
 mod parser;
+mod pool;
+mod roots;
+mod scope;
 mod syntax;
 mod views;
 
-pub use compile::{Compiled, compile, module_of};
+pub use compile::{Compiled, check_rules, compile, compile_all, module_of};
 pub use diagnostics::{Diagnostics, Problem, Span};
 pub use generate::{GenerateError, generate};

@@ -3,35 +3,66 @@
 use kflat_btf::{Btf, Field, Kind, NamedKind, TypeId};
 
 use crate::diagnostics::{Problem, Span};
-use crate::syntax::{Spanned, TypeName};
+use crate::syntax::{BaseName, TypeName};
 
-/// The type of that name, typedefs and qualifiers removed.
-pub(crate) fn find_type(btf: &Btf, name: &Spanned<TypeName>) -> Result<TypeId, Problem> {
-    let (kinds, word): (&[NamedKind], &str) = match &name.value {
-        TypeName::Struct(word) => (&[NamedKind::Struct], word),
-        TypeName::Union(word) => (&[NamedKind::Union], word),
-        TypeName::Plain(word) => (&[NamedKind::Typedef, NamedKind::Number], word),
+/// Numbers of a width, as the kernel's own code calls them: bytes, and whether
+/// they are signed.
+pub(crate) const WIDTHS: [(&str, u8, bool); 8] = [
+    ("u8", 1, false),
+    ("u16", 2, false),
+    ("u32", 4, false),
+    ("u64", 8, false),
+    ("s8", 1, true),
+    ("s16", 2, true),
+    ("s32", 4, true),
+    ("s64", 8, true),
+];
+
+/// The type of that name without its `*`s, typedefs and qualifiers removed.
+pub(crate) fn find_type(btf: &Btf, name: &TypeName, span: Span) -> Result<TypeId, Problem> {
+    let (kinds, word): (&[NamedKind], &str) = match &name.base {
+        BaseName::Struct(word) => (&[NamedKind::Struct], word),
+        BaseName::Union(word) => (&[NamedKind::Union], word),
+        BaseName::Enum(word) => (&[NamedKind::Enum], word),
+        BaseName::Plain(word) if word == "void" => return Ok(TypeId::VOID),
+        BaseName::Plain(word) => (&[NamedKind::Typedef, NamedKind::Number], word),
     };
     if let Some(id) = kinds.iter().find_map(|kind| btf.find(*kind, word)) {
         return Ok(btf.resolve(id));
     }
-    if let TypeName::Plain(word) = &name.value {
-        let mut numbers = btf.named(NamedKind::Number);
-        let wanted = number(word);
-        if let Some((id, _)) = numbers.find(|(_, name)| wanted.is_some() && number(name) == wanted)
-        {
-            return Ok(id);
-        }
+    if let BaseName::Plain(word) = &name.base
+        && let Some(id) = find_number(btf, word)
+    {
+        return Ok(id);
     }
-    let message = format!("this kernel has no type `{}`", name.value);
-    let problem = Problem::new(message, name.span, "unknown type");
-    if matches!(name.value, TypeName::Plain(_)) && btf.find(NamedKind::Struct, word).is_some() {
+    let message = format!("this kernel has no type `{name}`");
+    let problem = Problem::new(message, span, "unknown type");
+    if matches!(name.base, BaseName::Plain(_)) && btf.find(NamedKind::Struct, word).is_some() {
         return Err(problem.help(format!("write `struct {word}`")));
     }
     let candidates = kinds.iter().flat_map(|kind| btf.named(*kind));
     Err(problem
         .help("write NAME? { … } for a rule that counts only where the type exists")
         .nearest(word, candidates.map(|(_, name)| name)))
+}
+
+/// A number by any of its names.
+fn find_number(btf: &Btf, word: &str) -> Option<TypeId> {
+    let mut numbers = btf.named(NamedKind::Number);
+    if let Some((_, bytes, signed)) = WIDTHS.iter().find(|(name, ..)| *name == word) {
+        return numbers
+            .find(|(id, _)| match btf.kind(*id) {
+                Kind::Int(int) => {
+                    int.size == u32::from(*bytes) && int.signed == *signed && !int.bool
+                }
+                _ => false,
+            })
+            .map(|(id, _)| id);
+    }
+    let wanted = number(word)?;
+    numbers
+        .find(|(_, name)| number(name) == Some(wanted))
+        .map(|(id, _)| id)
 }
 
 /// One of the many ways in which C names a number (`unsigned long`, `long
@@ -75,13 +106,15 @@ pub(crate) fn find_field(btf: &Btf, of: TypeId, path: &str, span: Span) -> Resul
 /// What a pointer of this type points to; `None` if it is no pointer.
 pub(crate) fn pointee(btf: &Btf, of: TypeId) -> Option<TypeId> {
     match btf.kind(btf.resolve(of)) {
-        Kind::Pointer(to) => Some(complete(btf, btf.resolve(*to))),
+        Kind::Pointer(to) => Some(complete_type(btf, *to)),
         _ => None,
     }
 }
 
-/// The definition of what is declared only, if there is one.
-fn complete(btf: &Btf, id: TypeId) -> TypeId {
+/// The type without typedefs and qualifiers; where it is declared only, its
+/// definition if there is one.
+pub(crate) fn complete_type(btf: &Btf, id: TypeId) -> TypeId {
+    let id = btf.resolve(id);
     let kind = match btf.kind(id) {
         Kind::Forward { is_union: true } => NamedKind::Union,
         Kind::Forward { is_union: false } => NamedKind::Struct,
@@ -93,4 +126,9 @@ fn complete(btf: &Btf, id: TypeId) -> TypeId {
 /// Whether it is C's `char`, of whichever sign, which strings are made of.
 pub(crate) fn is_char(btf: &Btf, id: TypeId) -> bool {
     matches!(btf.kind(id), Kind::Int(int) if int.size == 1) && btf.name(id) == "char"
+}
+
+/// Whether values of it are functions.
+pub(crate) fn is_function(btf: &Btf, id: TypeId) -> bool {
+    matches!(btf.kind(id), Kind::Prototype { .. })
 }

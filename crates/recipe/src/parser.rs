@@ -1,11 +1,14 @@
-//! Tokens to [`Recipe`]: recursive descent, one function for each rule of the
+//! Tokens to a [`File`]: recursive descent, one function for each rule of the
 //! grammar in `doc/recipes.md`.
+
+mod expression;
+mod rule;
+mod treatment;
 
 use crate::diagnostics::{Problem, Span};
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::syntax::{
-    Count, How, Limits, MemberRule, Recipe, Root, Rule, Source, Spanned, Target, Treatment,
-    TypeName,
+    Alias, BaseName, File, Hub, Limits, Recipe, Root, Source, Spanned, Target, TypeName,
 };
 
 type Parsed<T> = Result<T, Problem>;
@@ -13,28 +16,40 @@ type Parsed<T> = Result<T, Problem>;
 /// Words that make up the names of C's numbers.
 const NUMBER_WORDS: [&str; 6] = ["unsigned", "signed", "long", "short", "int", "char"];
 
-/// Reads a recipe.
-pub(crate) fn parse(text: &str) -> Parsed<Recipe> {
-    let tokens = tokens(text)?;
-    Parser { tokens, at: 0 }.recipe()
+/// How deeply braces, parentheses and operators may nest: people need less than
+/// ten.
+const MOST_NESTING: usize = 48;
+
+/// Reads a text; `source` is which it is.
+pub(crate) fn parse(text: &str, source: usize) -> Parsed<File> {
+    let tokens = tokens(text, source)?;
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        depth: 0,
+        operands: 0,
+    };
+    parser.file()
 }
 
 struct Parser {
     /// Never empty: the last one is the end.
     tokens: Vec<Token>,
     at: usize,
+    /// How deeply what is read now is nested.
+    depth: usize,
+    /// Operands of the expression that is read now.
+    operands: usize,
 }
 
 impl Parser {
     fn peek(&self) -> &Token {
-        let last = self.tokens.len() - 1;
-        &self.tokens[self.at.min(last)]
+        self.peek_at(0)
     }
 
-    fn next(&mut self) -> Token {
-        let token = self.peek().clone();
-        self.at += 1;
-        token
+    fn peek_at(&self, ahead: usize) -> &Token {
+        let last = self.tokens.len() - 1;
+        &self.tokens[(self.at + ahead).min(last)]
     }
 
     /// Where the last token stood.
@@ -51,25 +66,29 @@ impl Parser {
         ))
     }
 
-    fn is_mark(&self, mark: char) -> bool {
-        self.peek().kind == TokenKind::Mark(mark)
+    fn is_mark(&self, mark: &str) -> bool {
+        matches!(self.peek().kind, TokenKind::Mark(found) if found == mark)
     }
 
-    fn accept(&mut self, mark: char) -> bool {
+    fn accept(&mut self, mark: &str) -> bool {
         let found = self.is_mark(mark);
         self.at += usize::from(found);
         found
     }
 
-    fn expect(&mut self, mark: char) -> Parsed<()> {
+    fn expect(&mut self, mark: &str) -> Parsed<()> {
         match self.accept(mark) {
             true => Ok(()),
             false => self.unexpected(&format!("`{mark}`")),
         }
     }
 
+    fn is_word_at(&self, ahead: usize, word: &str) -> bool {
+        matches!(&self.peek_at(ahead).kind, TokenKind::Word(found) if found == word)
+    }
+
     fn is_word(&self, word: &str) -> bool {
-        matches!(&self.peek().kind, TokenKind::Word(found) if found == word)
+        self.is_word_at(0, word)
     }
 
     fn accept_word(&mut self, word: &str) -> bool {
@@ -114,7 +133,7 @@ impl Parser {
     /// `name`, `name.name`, …
     fn path(&mut self, expected: &str) -> Parsed<Spanned<String>> {
         let Spanned { mut value, span } = self.word(expected)?;
-        while self.accept('.') {
+        while self.accept(".") {
             value.push('.');
             value.push_str(&self.word("the name of a member")?.value);
         }
@@ -122,38 +141,135 @@ impl Parser {
         Ok(Spanned { value, span })
     }
 
-    fn recipe(&mut self) -> Parsed<Recipe> {
-        self.expect_word("recipe")?;
-        let mut recipe = Recipe {
-            target: self.target()?,
-            roots: Vec::new(),
-            limits: Limits::default(),
-            rules: Vec::new(),
-        };
-        self.expect('{')?;
-        while !self.accept('}') {
-            if self.accept_word("limit") {
-                self.limit(&mut recipe.limits)?;
+    /// Reads something that may contain itself.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MOST_NESTING {
+            let message = format!("more than {MOST_NESTING} levels are nested here");
+            return Err(Problem::new(message, self.peek().span, "too deep"));
+        }
+        self.depth += 1;
+        let read = read(self);
+        self.depth -= 1;
+        read
+    }
+
+    fn file(&mut self) -> Parsed<File> {
+        const THINGS: &str = "`recipe`, `include`, `view`, `hub`, or a rule: `struct NAME { … }`";
+        let mut file = File::default();
+        while self.peek().kind != TokenKind::End {
+            let is_name = matches!(self.peek_at(1).kind, TokenKind::Word(_));
+            if self.is_word("recipe") && is_name {
+                file.recipes.push(self.recipe()?);
+            } else if self.is_word("include") {
+                file.includes.push(self.include()?);
+            } else if self.is_word("view") && is_name {
+                file.views.push(self.view()?);
+            } else if self.is_word("hub") && is_name {
+                file.hubs.push(self.hub()?);
+            } else if matches!(self.peek().kind, TokenKind::Word(_)) && !self.is_word("recipe") {
+                file.rules.push(self.rule()?);
+            } else if self.accept_word("recipe") {
+                return self.unexpected("the name of a function");
             } else {
-                recipe.roots.push(self.root()?);
+                return self.unexpected(THINGS);
             }
         }
-        while self.peek().kind != TokenKind::End {
-            recipe.rules.push(self.rule()?);
+        Ok(file)
+    }
+
+    /// `include "FILE";`
+    fn include(&mut self) -> Parsed<Spanned<String>> {
+        self.expect_word("include")?;
+        let Token { kind, span } = self.peek().clone();
+        let TokenKind::Text(value) = kind else {
+            return self.unexpected("a file's name in quotation marks");
+        };
+        self.at += 1;
+        self.expect(";")?;
+        Ok(Spanned { value, span })
+    }
+
+    fn hub(&mut self) -> Parsed<Hub> {
+        self.expect_word("hub")?;
+        let hub = Hub {
+            of: self.type_name("`struct NAME`")?,
+            optional: self.accept("?"),
+        };
+        self.expect(";")?;
+        Ok(hub)
+    }
+
+    /// `recipe TARGET [at return] { … }`
+    fn recipe(&mut self) -> Parsed<Recipe> {
+        self.expect_word("recipe")?;
+        let target = self.target()?;
+        let at_return = self.accept_word("at");
+        if at_return {
+            self.expect_word("return")?;
+        }
+        let mut recipe = Recipe {
+            target,
+            at_return,
+            roots: Vec::new(),
+            limits: Limits::default(),
+            detect_changes: false,
+            when: None,
+            nth: None,
+        };
+        self.expect("{")?;
+        while !self.accept("}") {
+            self.statement(&mut recipe)?;
         }
         Ok(recipe)
     }
 
+    fn statement(&mut self, recipe: &mut Recipe) -> Parsed<()> {
+        // An argument may be called like one of these words.
+        let is_root = match &self.peek_at(1).kind {
+            TokenKind::Mark(mark) => [";", ":", "?", "{"].contains(mark),
+            TokenKind::Word(word) => ["as", "unnamed", "if", "with"].contains(&word.as_str()),
+            _ => false,
+        };
+        if is_root {
+            recipe.roots.push(self.root()?);
+            return Ok(());
+        }
+        if self.accept_word("limit") {
+            return self.limit(&mut recipe.limits);
+        }
+        if self.accept_word("when") {
+            let span = self.behind();
+            if recipe.when.is_some() {
+                return Err(
+                    Problem::new("a recipe has one `when`", span, "the second one")
+                        .help("join the conditions with `&&`"),
+                );
+            }
+            recipe.when = Some(self.expression()?);
+        } else if self.accept_word("nth") {
+            recipe.nth = Some(self.number32()?.max(1));
+        } else if self.accept_word("detect") {
+            self.expect_word("changes")?;
+            recipe.detect_changes = true;
+        } else {
+            recipe.roots.push(self.root()?);
+            return Ok(());
+        }
+        self.expect(";")
+    }
+
+    /// `function`, `module:function`, either with `+offset`.
     fn target(&mut self) -> Parsed<Spanned<Target>> {
         let start = self.peek().span;
-        let mut target = Target::default();
-        let mut name = self.symbol("the name of a function")?;
-        if self.accept(':') {
-            target.module = Some(name);
-            name = self.symbol("the name of a function of the module")?;
+        let mut target = Target {
+            function: self.symbol("the name of a function")?,
+            ..Target::default()
+        };
+        if self.accept(":") {
+            target.module = Some(std::mem::take(&mut target.function));
+            target.function = self.symbol("the name of a function of the module")?;
         }
-        target.function = name;
-        if self.accept('+') {
+        if self.accept("+") {
             target.offset = self.number(u64::from(u32::MAX))?;
         }
         let span = start.to(self.behind());
@@ -163,17 +279,19 @@ impl Parser {
         })
     }
 
-    /// A symbol; compilers make names such as `f.isra.0`.
+    /// A name that may contain dots: `do_work.isra.0`.
     fn symbol(&mut self, expected: &str) -> Parsed<String> {
         let mut name = self.word(expected)?.value;
-        while self.accept('.') {
+        while self.accept(".") {
             name.push('.');
-            match self.next().kind {
-                TokenKind::Word(word) => name.push_str(&word),
-                TokenKind::Number(number) => name.push_str(&number.to_string()),
+            let Token { kind, .. } = self.peek().clone();
+            self.at += 1;
+            match kind {
+                TokenKind::Word(part) => name.push_str(&part),
+                TokenKind::Number(part) => name.push_str(&part.to_string()),
                 _ => {
                     self.at -= 1;
-                    return self.unexpected("the rest of the name");
+                    return self.unexpected("the rest of the symbol's name");
                 }
             }
         }
@@ -182,7 +300,7 @@ impl Parser {
 
     fn limit(&mut self, limits: &mut Limits) -> Parsed<()> {
         const NAMES: [&str; 6] = ["objects", "bytes", "depth", "time", "elements", "string"];
-        let what = self.word("what to limit: objects, bytes, depth, time, elements or string")?;
+        let what = self.word("what to limit")?;
         match what.value.as_str() {
             "objects" => limits.objects = Some(self.number32()?),
             "bytes" => limits.bytes = Some(self.number(u64::MAX)?),
@@ -197,31 +315,47 @@ impl Parser {
                     .nearest(wrong, NAMES));
             }
         }
-        self.expect(';')
+        self.expect(";")
     }
 
+    /// `SOURCE [?] [as NAME | unnamed] [: HOW] …`
     fn root(&mut self) -> Parsed<Root> {
         let start = self.peek().span;
-        let first = self.word("an argument, `arg N`, `global SYMBOL`, `current` or `limit`")?;
-        let named = matches!(self.peek().kind, TokenKind::Word(_)) && !self.is_word("as");
-        let source = match (first.value.as_str(), &self.peek().kind) {
-            ("arg", TokenKind::Number(_)) => Source::Position(self.number(u64::MAX)?),
-            ("global", TokenKind::Word(_)) if named => Source::Global(self.global()?),
+        let first = self.word(
+            "an argument, `arg N`, `global SYMBOL`, `current`, `returned`, `from EXPRESSION` or \
+             `limit`",
+        )?;
+        // An argument may be called like one of these words.
+        let bare = match &self.peek().kind {
+            TokenKind::Mark(mark) => [";", ":", "?", "{"].contains(mark),
+            TokenKind::Word(word) => ["as", "unnamed", "if", "with"].contains(&word.as_str()),
+            _ => false,
+        };
+        let source = match (first.value.as_str(), bare) {
+            ("arg", false) => Source::Position(self.number(u64::MAX)?),
+            ("global", false) => Source::Global(self.global()?),
+            ("from", false) => Source::Computed(self.expression()?),
             ("current", _) => Source::Current,
+            ("returned", _) => Source::Returned,
             _ => Source::Argument(first.value),
         };
         let span = start.to(self.behind());
-        let optional = self.accept('?');
-        let alias = match self.accept_word("as") {
-            true => Some(self.word("a name for the root")?.value),
-            false => None,
+        let optional = self.accept("?");
+        let alias = if self.accept_word("as") {
+            Alias::Named(self.word("a name for the root")?.value)
+        } else if self.accept_word("unnamed") {
+            Alias::Unnamed
+        } else {
+            Alias::Own
         };
+        let (treatment, condition) = self.treatment_to_end()?;
         Ok(Root {
             source,
             span,
             alias,
             optional,
-            treatment: self.treatment()?,
+            treatment,
+            condition,
         })
     }
 
@@ -235,134 +369,27 @@ impl Parser {
         })
     }
 
-    fn rule(&mut self) -> Parsed<Rule> {
-        let of = self.type_name("`struct`, `union` or a typedef's name")?;
-        let optional = self.accept('?');
-        self.expect('{')?;
-        let mut members = Vec::new();
-        while !self.accept('}') {
-            members.push(MemberRule {
-                path: self.path("a member or `}`")?,
-                optional: self.accept('?'),
-                treatment: self.treatment()?,
-            });
-        }
-        Ok(Rule {
-            of,
-            optional,
-            members,
-        })
-    }
-
     fn type_name(&mut self, expected: &str) -> Parsed<Spanned<TypeName>> {
         let Spanned { mut value, span } = self.word(expected)?;
-        let name = match value.as_str() {
-            "struct" => TypeName::Struct(self.word("the name of a structure")?.value),
-            "union" => TypeName::Union(self.word("the name of a union")?.value),
+        let base = match value.as_str() {
+            "struct" => BaseName::Struct(self.word("the name of a structure")?.value),
+            "union" => BaseName::Union(self.word("the name of a union")?.value),
+            "enum" => BaseName::Enum(self.word("the name of an enum")?.value),
             _ => {
                 while NUMBER_WORDS.iter().any(|word| self.is_word(word)) {
                     value.push(' ');
                     value.push_str(&self.word("a type")?.value);
                 }
-                TypeName::Plain(value)
+                BaseName::Plain(value)
             }
         };
+        let mut pointers = 0;
+        while pointers < 4 && self.accept("*") {
+            pointers += 1;
+        }
         Ok(Spanned {
-            value: name,
+            value: TypeName { base, pointers },
             span: span.to(self.behind()),
         })
-    }
-
-    /// `;`, or `: HOW;`.
-    fn treatment(&mut self) -> Parsed<Treatment> {
-        let start = self.peek().span;
-        let mut treatment = Treatment {
-            how: How::Default,
-            span: start,
-            tag_mask: 0,
-        };
-        if self.accept(':') {
-            if self.accept_word("tagged") {
-                treatment.tag_mask = self.number(0xfff)? as u16;
-            }
-            if !self.is_mark(';') {
-                treatment.how = self.how()?;
-            }
-        }
-        treatment.span = start.to(self.behind());
-        if !self.accept(';') {
-            return self.unexpected("`;`");
-        }
-        Ok(treatment)
-    }
-
-    fn how(&mut self) -> Parsed<How> {
-        const WORDS: [&str; 7] = [
-            "skip",
-            "string",
-            "bytes",
-            "array",
-            "as",
-            "list",
-            "container",
-        ];
-        let word = self.word("how to follow: skip, string, bytes, array, as, list or container")?;
-        Ok(match word.value.as_str() {
-            "skip" => How::Skip,
-            "string" => How::String {
-                max: match self.accept_word("max") {
-                    true => Some(self.count()?),
-                    false => None,
-                },
-            },
-            "bytes" => How::Bytes(self.count()?),
-            "array" => How::Pointer {
-                to: None,
-                count: Some(self.count()?),
-            },
-            "as" => How::Pointer {
-                to: Some(self.type_name("a type")?),
-                count: match self.accept_word("array") {
-                    true => Some(self.count()?),
-                    false => None,
-                },
-            },
-            "list" => {
-                let (of, by) = self.of_by()?;
-                let max = match self.accept_word("max") {
-                    true => Some(self.number32()?),
-                    false => None,
-                };
-                How::List { of, by, max }
-            }
-            "container" => {
-                let (of, by) = self.of_by()?;
-                How::Container { of, by }
-            }
-            wrong => {
-                let message = format!("nothing can be followed as `{wrong}`");
-                return Err(Problem::new(message, word.span, "not a way to follow")
-                    .help(format!("ways to follow are {}", WORDS.join(", ")))
-                    .nearest(wrong, WORDS));
-            }
-        })
-    }
-
-    /// `of TYPE by MEMBER`.
-    fn of_by(&mut self) -> Parsed<(Spanned<TypeName>, Spanned<String>)> {
-        self.expect_word("of")?;
-        let of = self.type_name("the type of an element")?;
-        self.expect_word("by")?;
-        Ok((of, self.path("the member by which it is linked")?))
-    }
-
-    fn count(&mut self) -> Parsed<Spanned<Count>> {
-        let start = self.peek().span;
-        let value = match self.peek().kind {
-            TokenKind::Number(_) => Count::Constant(self.number32()?),
-            _ => Count::Name(self.path("a number or the member that holds it")?.value),
-        };
-        let span = start.to(self.behind());
-        Ok(Spanned { value, span })
     }
 }

@@ -1,6 +1,12 @@
 //! What a recipe says, as written: names are not looked up yet.
 
+mod expression;
+mod treatment;
+
 use crate::diagnostics::Span;
+
+pub(crate) use expression::{Binary, Expression, Form, Function, Unary};
+pub(crate) use treatment::{Allocated, Container, Count, Guard, How, Inline, PerCpu, Treatment};
 
 /// A thing and where it stands.
 #[derive(Clone, Debug)]
@@ -9,12 +15,25 @@ pub(crate) struct Spanned<T> {
     pub(crate) span: Span,
 }
 
+/// A text, with what it includes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    pub(crate) recipes: Vec<Recipe>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) views: Vec<ViewRule>,
+    pub(crate) hubs: Vec<Hub>,
+    pub(crate) includes: Vec<Spanned<String>>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub(crate) target: Spanned<Target>,
+    pub(crate) at_return: bool,
     pub(crate) roots: Vec<Root>,
     pub(crate) limits: Limits,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) detect_changes: bool,
+    pub(crate) when: Option<Expression>,
+    pub(crate) nth: Option<u32>,
 }
 
 /// `function`, `module:function`, either with `+offset`.
@@ -42,9 +61,19 @@ pub(crate) struct Root {
     /// Where the source is named.
     pub(crate) span: Span,
     /// Its name in the image, if it was given one.
-    pub(crate) alias: Option<String>,
+    pub(crate) alias: Alias,
     pub(crate) optional: bool,
     pub(crate) treatment: Treatment,
+    pub(crate) condition: Option<Expression>,
+}
+
+/// What a root is called in the image.
+#[derive(Clone, Debug)]
+pub(crate) enum Alias {
+    /// As its source.
+    Own,
+    Named(String),
+    Unnamed,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +82,9 @@ pub(crate) enum Source {
     Position(u64),
     Global(String),
     Current,
+    Returned,
+    /// `root EXPR`.
+    Computed(Expression),
 }
 
 /// What to follow in a type.
@@ -63,68 +95,62 @@ pub(crate) struct Rule {
     pub(crate) members: Vec<MemberRule>,
 }
 
+/// A rule that counts only where it is asked for by name.
+#[derive(Clone, Debug)]
+pub(crate) struct ViewRule {
+    pub(crate) name: Spanned<String>,
+    /// Values that are handed down to it.
+    pub(crate) parameters: Vec<Spanned<String>>,
+    pub(crate) of: Spanned<TypeName>,
+    pub(crate) optional: bool,
+    /// A member without a path is the whole.
+    pub(crate) members: Vec<MemberRule>,
+}
+
+/// A type that is captured but not crossed, unless the recipe asks for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Hub {
+    pub(crate) of: Spanned<TypeName>,
+    pub(crate) optional: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct MemberRule {
+    /// Empty: the element itself.
     pub(crate) path: Spanned<String>,
     pub(crate) optional: bool,
     pub(crate) treatment: Treatment,
+    /// All must hold.
+    pub(crate) guards: Vec<Guard>,
 }
 
-/// How to follow a root or a member.
-#[derive(Clone, Debug)]
-pub(crate) struct Treatment {
-    pub(crate) how: How,
-    pub(crate) span: Span,
-    /// Low bits of the pointer that are no address.
-    pub(crate) tag_mask: u16,
+/// A type's name and how many `*` follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TypeName {
+    pub(crate) base: BaseName,
+    pub(crate) pointers: u8,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum How {
-    /// As its type says.
-    Default,
-    Skip,
-    String {
-        max: Option<Spanned<Count>>,
-    },
-    Bytes(Spanned<Count>),
-    /// The type that is pointed to, where BTF does not know it, and how many.
-    Pointer {
-        to: Option<Spanned<TypeName>>,
-        count: Option<Spanned<Count>>,
-    },
-    Container {
-        of: Spanned<TypeName>,
-        by: Spanned<String>,
-    },
-    List {
-        of: Spanned<TypeName>,
-        by: Spanned<String>,
-        max: Option<u32>,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Count {
-    Constant(u32),
-    /// A member of the same structure; for a root an argument.
-    Name(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TypeName {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BaseName {
     Struct(String),
     Union(String),
-    /// A typedef or a number.
+    Enum(String),
+    /// A typedef, a number or a view.
     Plain(String),
 }
 
 impl std::fmt::Display for TypeName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Struct(name) => write!(f, "struct {name}"),
-            Self::Union(name) => write!(f, "union {name}"),
-            Self::Plain(name) => f.write_str(name),
+        match &self.base {
+            BaseName::Struct(name) => write!(f, "struct {name}")?,
+            BaseName::Union(name) => write!(f, "union {name}")?,
+            BaseName::Enum(name) => write!(f, "enum {name}")?,
+            BaseName::Plain(name) => f.write_str(name)?,
         }
+        if self.pointers > 0 {
+            write!(f, " {}", "*".repeat(usize::from(self.pointers)))?;
+        }
+        Ok(())
     }
 }

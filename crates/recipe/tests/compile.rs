@@ -3,69 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use kflat_abi::program::{self as abi, Program};
-use kflat_btf::{Assembler, Btf, NamedKind, TypeId};
+use kflat_btf::{Btf, NamedKind, TypeId};
 use kflat_recipe::{Compiled, compile, generate};
 use proptest::prelude::*;
 
-/// Types with every shape that a rule speaks of.
-fn types() -> Btf {
-    Btf::parse(&encoded_types()).expect("well-formed")
-}
+mod made;
 
-fn encoded_types() -> Vec<u8> {
-    let mut a = Assembler::default();
-    let int = a.int("int", 4, true);
-    let char_ = a.int("char", 1, true);
-    let long = a.int("unsigned long", 8, false);
-    let text = a.pointer(char_);
-    let void = a.pointer(TypeId::VOID);
-    let list = a.next_id();
-    let link = TypeId(list.0 + 1);
-    a.structure("list_head", 16, &[("next", link, 0), ("prev", link, 8)]);
-    a.pointer(list);
-    let callback = a.prototype(int, &[("", int)]);
-    let callback = a.pointer(callback);
-    let name = a.structure("qstr", 16, &[("len", int, 0), ("name", text, 8)]);
-    let item = a.structure(
-        "item",
-        32,
-        &[("id", int, 0), ("link", list, 8), ("text", text, 24)],
-    );
-    let items = a.pointer(item);
-    let two = a.array(name, 2);
-    let either = a.union("", 8, &[("number", long), ("other", items)]);
-    let node = a.next_id();
-    let node_pointer = TypeId(node.0 + 1);
-    a.structure(
-        "node",
-        144,
-        &[
-            ("parent", node_pointer, 0),
-            ("name", name, 8),
-            ("count", int, 24),
-            ("items", items, 32),
-            ("private", void, 40),
-            ("head", list, 48),
-            ("call", callback, 64),
-            ("names", two, 72),
-            ("", either, 104),
-            ("address", long, 112),
-            ("inner", link, 120),
-        ],
-    );
-    a.pointer(node);
-    a.function(
-        "visit",
-        int,
-        &[
-            ("node", node_pointer),
-            ("len", long),
-            ("buf", void),
-            ("title", text),
-        ],
-    );
-    a.finish()
-}
+use made::{encoded_types, types};
 
 fn good(text: &str) -> Compiled {
     let compiled = compile(text, "test", &types()).unwrap_or_else(|error| panic!("{error}"));
@@ -261,11 +205,11 @@ fn mistakes_are_shown_at_their_place_with_the_nearest_name() {
         (
             "recipe visit { node; } struct node { head: list of struct item by id; }",
             "no link",
-            "list_head",
+            "`struct item` has: link",
         ),
         (
             "recipe visit { node; } struct node { items: array parent; }",
-            "no number",
+            "a pointer, no number",
             "can't be",
         ),
         (
@@ -276,8 +220,8 @@ fn mistakes_are_shown_at_their_place_with_the_nearest_name() {
         ("recipe visit { node }", "expected `;`, found `}`", "visit"),
         ("recipe visit { node; } /* ", "a comment has no end", "*/"),
         (
-            "recipe visit { node; } %",
-            "unexpected `%`",
+            "recipe visit { node; } $",
+            "unexpected `$`",
             "recipes are made of",
         ),
         ("recipe visit { arg 12Q; }", "no number", "decimal"),

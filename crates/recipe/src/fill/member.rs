@@ -1,0 +1,494 @@
+//! A member of which a rule speaks.
+
+use kflat_abi::program::{self as abi, OPERAND_CONSTANT};
+use kflat_btf::{Kind, TypeId};
+
+use super::{Filling, MOST_ACTIONS, MOST_DEPTH, Place, elements};
+use crate::diagnostics::{Problem, Span};
+use crate::guard::{Condition, Guarded};
+use crate::names::{find_field, pointee};
+use crate::syntax::{Allocated, Count, How, MemberRule, Treatment};
+use crate::views::{Aim, PathAction, Tail, Views, constant};
+
+/// Bytes that a rule has followed before, and whether under a condition.
+pub(super) struct Own {
+    start: u64,
+    end: u64,
+    conditional: bool,
+    source: usize,
+}
+
+/// A member that is looked at.
+struct Found<'p> {
+    of: TypeId,
+    /// Offset in the view.
+    at: u64,
+    path: &'p str,
+    span: Span,
+}
+
+impl<'a> Views<'a> {
+    /// A member of which a rule speaks; `own` are the bytes that this rule has
+    /// followed before.
+    pub(super) fn member(
+        &mut self,
+        place: &Place<'_>,
+        rule: &'a MemberRule,
+        own: &mut Vec<Own>,
+        guarded: &mut Vec<Guarded>,
+        filling: &mut Filling,
+    ) {
+        let name = &rule.path;
+        let (of, offset) = if name.value.is_empty() {
+            (place.of, Some(0))
+        } else {
+            match find_field(self.btf, place.of, &name.value, name.span) {
+                Ok(field) => (field.of, field.offset()),
+                Err(_) if rule.optional => return,
+                Err(problem) => {
+                    // A condition may say that there is no such member.
+                    let scope = filling.scope(place, place.base, TypeId::VOID);
+                    let never = self.condition(&rule.guards, &scope);
+                    if !matches!(never, Some(Condition::Never)) {
+                        self.problem(problem);
+                    }
+                    return;
+                }
+            }
+        };
+        let how = &rule.treatment.how;
+        let Some(offset) = offset else {
+            if !matches!(how, How::Default | How::Skip) {
+                let message = format!("`{}` is a bit field", name.value);
+                self.problem(Problem::new(message, name.span, "can't be followed"));
+            }
+            return;
+        };
+        let (at, of) = (place.base + offset, self.btf.resolve(of));
+        let size = self.btf.size(of).unwrap_or(0);
+        let scope = filling.scope(place, at, of);
+        let Some(condition) = self.condition(&rule.guards, &scope) else {
+            return;
+        };
+        let tests = match condition {
+            Condition::Never => return,
+            Condition::Always => None,
+            Condition::When(tests) => Some(tests),
+        };
+        let is_number = matches!(
+            self.btf.kind(of),
+            Kind::Int(_) | Kind::Enum { .. } | Kind::Float(_)
+        );
+        if is_number && matches!(how, How::Default) {
+            return;
+        }
+        let end = at.saturating_add(size);
+        let conditional = tests.is_some();
+        let source = name.span.source;
+        let before = own.iter().find(|one| at < one.end && one.start < end);
+        if let Some(before) = before
+            && !(before.conditional && conditional && before.source == source)
+        {
+            // What a text says goes before what it includes.
+            if before.source == source && (conditional || !matches!(how, How::Skip)) {
+                let message = format!("the bytes of `{}` are followed twice", name.value);
+                self.problem(
+                    Problem::new(message, name.span, "another member of the rule has them").help(
+                        "of a union's members name the one that is in use, or say when each is: \
+                         `if CONDITION`, `switch`",
+                    ),
+                );
+            }
+            return;
+        }
+        own.push(Own {
+            start: at,
+            end,
+            conditional,
+            source,
+        });
+        let path = format!("{}{}", place.prefix, name.value);
+        let Some(tests) = tests else {
+            if matches!(how, How::Skip) {
+                return filling.take(at, size);
+            }
+            if filling.actions.len() >= MOST_ACTIONS || place.depth >= MOST_DEPTH {
+                return;
+            }
+            let found = Found {
+                of,
+                at,
+                path: &path,
+                span: name.span,
+            };
+            return self.put(place, &found, &rule.treatment, filling);
+        };
+        if filling.actions.len() >= MOST_ACTIONS || place.depth >= MOST_DEPTH {
+            return;
+        }
+        let found = Found {
+            of,
+            at,
+            path: &path,
+            span: name.span,
+        };
+        let action = match how {
+            How::Skip => None,
+            _ => match self.one_action(place, &found, &rule.treatment, filling) {
+                Some(action) => Some(action),
+                None => return,
+            },
+        };
+        // Other conditional members of this rule may share the bytes.
+        let free = filling.is_free(at, size)
+            || (before_is_guarded(guarded, at, end) && end <= filling.size);
+        if !free {
+            return;
+        }
+        filling.take(at, size);
+        guarded.push(Guarded {
+            start: at,
+            end: end.max(at + 1),
+            tests,
+            action,
+            span: name.span,
+            path,
+        });
+    }
+
+    /// A member as a whole, of the elements of an array.
+    pub(super) fn whole(&mut self, place: &Place<'_>, way: &'a Treatment, filling: &mut Filling) {
+        let found = Found {
+            of: place.of,
+            at: place.base,
+            path: "",
+            span: way.span,
+        };
+        if !matches!(way.how, How::Skip) {
+            self.put(place, &found, way, filling);
+        }
+    }
+
+    /// Puts what is done with a member into the view.
+    fn put(
+        &mut self,
+        place: &Place<'_>,
+        found: &Found<'_>,
+        treatment: &'a Treatment,
+        filling: &mut Filling,
+    ) {
+        let plain = treatment.inline.is_none() && treatment.with.is_empty();
+        match (self.btf.kind(found.of), &treatment.how) {
+            (Kind::Struct(_) | Kind::Union(_), How::Default) if plain => {
+                return self.unasked(found.of, found.at, found.path, place.depth, filling);
+            }
+            (Kind::Array { .. }, How::Default) if plain && elements(self.btf, found.of).1 > 0 => {
+                return self.array(found.of, found.at, found.path, true, place.depth, filling);
+            }
+            (Kind::Array { .. }, _) if elements(self.btf, found.of).1 == 0 => {
+                return self.tail(place, found, treatment, filling);
+            }
+            _ => {}
+        }
+        let actions = self.actions(place, found, treatment, filling);
+        for action in actions.unwrap_or_default() {
+            let at = u64::from(action.action.offset);
+            let size = self.extent(&action);
+            // The rule of a structure around this one goes before.
+            if filling.is_free(at, size) && filling.contains(action.action.count) {
+                filling.take(at, size);
+                filling.actions.push(action);
+            }
+        }
+    }
+
+    /// Bytes that an action is about.
+    fn extent(&self, found: &PathAction) -> u64 {
+        match found.action.op {
+            abi::OP_LIST => 16,
+            abi::OP_EMBED => {
+                let size = self.views[found.action.target as usize].size;
+                let count = match found.action.count.kind {
+                    OPERAND_CONSTANT => found.action.count.value,
+                    _ => 1,
+                };
+                u64::from(size).saturating_mul(u64::from(count))
+            }
+            _ => 8,
+        }
+    }
+
+    /// What is done with a member, as one action.
+    fn one_action(
+        &mut self,
+        place: &Place<'_>,
+        found: &Found<'_>,
+        treatment: &'a Treatment,
+        filling: &mut Filling,
+    ) -> Option<PathAction> {
+        if matches!(self.btf.kind(found.of), Kind::Array { .. })
+            && elements(self.btf, found.of).1 == 0
+        {
+            self.problem(
+                Problem::new(
+                    "a flexible array has no condition",
+                    found.span,
+                    "is always there",
+                )
+                .help("put the condition into its count: `array CONDITION ? COUNT : 0`"),
+            );
+            return None;
+        }
+        let mut actions = self.actions(place, found, treatment, filling)?;
+        match (actions.pop(), actions.is_empty()) {
+            (Some(action), true) => Some(action),
+            (None, _) => None,
+            (Some(_), false) => {
+                self.problem(Problem::new(
+                    "this takes several pointers, which have no common condition",
+                    treatment.span,
+                    "more than one word",
+                ));
+                None
+            }
+        }
+    }
+
+    /// What is done with a member. `None`: nothing, or a problem that has been
+    /// noted.
+    fn actions(
+        &mut self,
+        place: &Place<'_>,
+        found: &Found<'_>,
+        treatment: &'a Treatment,
+        filling: &mut Filling,
+    ) -> Option<Vec<PathAction>> {
+        let Found { of, at, path, span } = *found;
+        let parameters = filling.parameters.clone();
+        let mut scope = filling.scope(place, at, of);
+        if let Some(element) = &mut scope.element {
+            element.parameters = &parameters;
+        }
+        let (element, total) = elements(self.btf, of);
+        let kind = self.btf.kind(of);
+        let is_word =
+            matches!(kind, Kind::Pointer(_) | Kind::Int(_)) && self.btf.size(of) == Some(8);
+        let (target, count) = match (kind, &treatment.how) {
+            (_, How::Here(name)) => {
+                let target = self.asked(name, treatment, scope.environment)?;
+                (target, self.fitting(target, of, treatment)?)
+            }
+            (Kind::Struct(_) | Kind::Union(_), How::Default) => {
+                (self.target(of, treatment, scope.environment)?, constant(1))
+            }
+            (Kind::Struct(_) | Kind::Union(_), How::Container { .. }) => {
+                let heads = self.head_actions(of, treatment, &scope)?;
+                let mut all = Vec::new();
+                for mut head in heads {
+                    let offset = u64::from(head.action.offset).checked_add(at)?;
+                    path.clone_into(&mut head.path);
+                    if head.action.op == abi::OP_EMBED {
+                        all.extend(self.embedded(head, offset, place.depth, filling));
+                    } else {
+                        head.action.offset = u32::try_from(offset).ok()?;
+                        all.push(head);
+                    }
+                }
+                return Some(all);
+            }
+            (Kind::Array { .. }, How::Default) => {
+                let target = self.target(element, treatment, scope.environment)?;
+                (target, constant(u32::try_from(total).ok()?))
+            }
+            (
+                Kind::Array { .. },
+                How::Pointer {
+                    to: None,
+                    count: Some(count),
+                },
+            ) => {
+                let target = self.target(element, treatment, scope.environment);
+                let target = self.with_size(target, element, span)?;
+                (target, self.number(count, &scope)?)
+            }
+            (Kind::Array { .. }, How::Each { count, way }) => {
+                let target = self.each(element, way, scope.environment);
+                let target = self.with_size(target, element, span)?;
+                (target, self.number(count, &scope)?)
+            }
+            // Each element in that way.
+            (Kind::Array { .. }, _)
+                if self.is_number(element) && self.btf.size(element) == Some(8)
+                    || self.btf.composite(element).is_some() =>
+            {
+                let target = self.each(element, treatment, scope.environment);
+                let target = self.with_size(target, element, span)?;
+                (target, constant(u32::try_from(total).ok()?))
+            }
+            // A number of 8 bytes may hold an address, as `unsigned long page_link`.
+            _ if is_word => {
+                let to = pointee(self.btf, of);
+                let aim = self.aim(to, treatment, span, &scope)?;
+                let at = u32::try_from(at).ok()?;
+                return Some(vec![aim.at(at, path.to_owned(), treatment.span)]);
+            }
+            _ => {
+                let declared = self.btf.declaration(of, path);
+                let message = format!("`{declared}` can't be followed in this way");
+                let label = "neither a pointer nor the head of a container";
+                self.problem(Problem::new(message, treatment.span, label).help(
+                    "what lies in a structure is captured with it; numbers and texts in it need \
+                     no rule",
+                ));
+                return None;
+            }
+        };
+        let mut aim = Aim::new(abi::OP_EMBED, target, 1);
+        aim.action.count = count;
+        self.hand_down(&mut aim, treatment, &scope)?;
+        let embedded = aim.at(0, path.to_owned(), treatment.span);
+        self.embedded(embedded, at, place.depth, filling)
+            .map(|action| vec![action])
+    }
+
+    /// How many elements of a view lie in a member of type `of`.
+    fn fitting(&mut self, target: u32, of: TypeId, treatment: &Treatment) -> Option<abi::Operand> {
+        let size = u64::from(self.views[target as usize].size);
+        let room = self.btf.size(of).unwrap_or(0);
+        if room == 0 || !room.is_multiple_of(size) {
+            let message = format!(
+                "`{}` of {size} bytes does not fill {room} bytes",
+                self.views[target as usize].name
+            );
+            self.problem(Problem::new(message, treatment.span, "another size"));
+            return None;
+        }
+        u32::try_from(room / size).ok().map(constant)
+    }
+
+    fn with_size(&mut self, target: Option<u32>, of: TypeId, span: Span) -> Option<u32> {
+        if target.is_none() {
+            let message = format!("values of `{}` have no size", self.btf.type_name(of));
+            self.problem(Problem::new(message, span, "can't be captured"));
+        }
+        target
+    }
+
+    /// A count that is a number.
+    fn number(&mut self, count: &Count, scope: &crate::scope::Scope<'_>) -> Option<abi::Operand> {
+        if !matches!(count, Count::Number(_)) {
+            self.problem(
+                Problem::new(
+                    "the end of an array that lies here is not searched for",
+                    count.span(),
+                    "expected a number",
+                )
+                .help("`until` goes with pointers to arrays; here every element is looked at: leave the count out"),
+            );
+            return None;
+        }
+        self.count(count, scope, None)
+    }
+
+    /// A flexible array.
+    fn tail(
+        &mut self,
+        place: &Place<'_>,
+        found: &Found<'_>,
+        treatment: &'a Treatment,
+        filling: &mut Filling,
+    ) {
+        let parameters = filling.parameters.clone();
+        let mut scope = filling.scope(place, found.at, found.of);
+        if let Some(element) = &mut scope.element {
+            element.parameters = &parameters;
+        }
+        let (element, _) = elements(self.btf, found.of);
+        let environment = scope.environment;
+        let (target, count) = match &treatment.how {
+            How::Bytes(count) => (Some(self.bytes()), Some(count)),
+            How::Pointer {
+                to: None,
+                count: Some(count),
+            } => (self.target(element, treatment, environment), Some(count)),
+            How::Pointer {
+                to: Some(name),
+                count: Some(count),
+            } => (self.asked(name, treatment, environment), Some(count)),
+            How::Each { count, way } => (self.each(element, way, environment), Some(count)),
+            How::Allocated {
+                part: Allocated::Rest,
+                of,
+            } => match of {
+                Some(name) => (self.asked(name, treatment, environment), None),
+                None => (self.target(element, treatment, environment), None),
+            },
+            _ => {
+                let message = format!("`{}` has no size of its own", found.path);
+                self.problem(Problem::new(message, found.span, "a flexible array").help(
+                    "say how many elements it has: `array COUNT`, `bytes COUNT`, or `rest of \
+                         object`",
+                ));
+                return;
+            }
+        };
+        let Some(target) = target else { return };
+        let element = &self.views[target as usize];
+        let size = element.size;
+        if !element.parameters.is_empty() || !treatment.with.is_empty() {
+            let message = "nothing can be handed down to a flexible array";
+            self.problem(Problem::new(
+                message,
+                treatment.span,
+                "its elements take no values",
+            ));
+            return;
+        }
+        let count = match count {
+            Some(count) => self.number(count, &scope),
+            None => Some(self.rest(found.at, size)),
+        };
+        let Some(count) = count.filter(|count| filling.contains(*count)) else {
+            return;
+        };
+        let Ok(offset) = u32::try_from(found.at) else {
+            return;
+        };
+        if found.at > filling.size || filling.tail.is_some() {
+            let message = "a structure has one flexible array, at its end";
+            self.problem(Problem::new(message, found.span, "not the end"));
+            return;
+        }
+        filling.tail = Some(Tail {
+            target,
+            offset,
+            count,
+        });
+    }
+
+    /// How many elements the allocator's object has room for behind `at`.
+    fn rest(&mut self, at: u64, size: u32) -> abi::Operand {
+        use abi::code;
+        let step = |op, value| crate::formula::instruction(op, 0, false, value);
+        let all = [
+            step(code::ELEMENT, 0),
+            step(code::OBJECT_END, 0),
+            step(code::ELEMENT, 0),
+            step(code::SUBTRACT, 0),
+            step(code::CONSTANT, at as u32),
+            step(code::SUBTRACT, 0),
+            step(code::CONSTANT, size.max(1)),
+            step(code::DIVIDE, 0),
+        ];
+        abi::Operand {
+            kind: abi::OPERAND_EXPRESSION,
+            value: self.pool.expression(&all),
+            ..abi::Operand::default()
+        }
+    }
+}
+
+/// Whether the bytes are those of members under conditions only.
+fn before_is_guarded(guarded: &[Guarded], start: u64, end: u64) -> bool {
+    guarded.iter().any(|one| one.start < end && start < one.end)
+}

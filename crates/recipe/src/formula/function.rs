@@ -1,0 +1,137 @@
+//! The probed function's arguments.
+
+use kflat_abi::program::MAX_ARGUMENTS;
+use kflat_btf::{Btf, NamedKind, Parameter, TypeId};
+
+use crate::diagnostics::{Problem, Span};
+use crate::syntax::{Recipe, Target};
+
+/// What is known of the probed function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    /// Where the recipe names it.
+    pub(crate) span: Span,
+    /// Names, types and slots of its parameters; `None` without BTF.
+    parameters: Option<Vec<(String, TypeId, Option<u32>)>>,
+    pub(crate) returns: Option<TypeId>,
+    pub(crate) at_return: bool,
+}
+
+impl Function {
+    /// The function that a recipe is for.
+    pub(crate) fn of(btf: &Btf, recipe: &Recipe) -> Self {
+        let Target { function, .. } = &recipe.target.value;
+        let prototype = btf.prototype(function);
+        Self {
+            name: function.clone(),
+            span: recipe.target.span,
+            parameters: prototype.map(|(_, parameters)| {
+                let slots = slots(btf, parameters);
+                (parameters.iter().zip(slots))
+                    .map(|(one, slot)| (btf.parameter_name(one).to_owned(), one.of, slot))
+                    .collect()
+            }),
+            returns: prototype.map(|(returns, _)| returns),
+            at_return: recipe.at_return,
+        }
+    }
+
+    pub(crate) fn has_argument(&self, name: &str) -> bool {
+        let known = self.parameters.as_deref().unwrap_or_default();
+        known.iter().any(|(found, ..)| found == name)
+    }
+
+    /// Slot and type of the argument `name`.
+    pub(crate) fn argument(
+        &self,
+        btf: &Btf,
+        name: &str,
+        span: Span,
+    ) -> Result<(u32, TypeId), Problem> {
+        let function = &self.name;
+        let Some(parameters) = &self.parameters else {
+            let functions = btf.named(NamedKind::Function).map(|(_, name)| name);
+            let message = format!("the arguments of `{function}` are not known");
+            let label = "no such function in the kernel's BTF";
+            return Err(Problem::new(message, self.span, label)
+                .help(
+                    "arguments of a function without BTF go by position and type: \
+                     `arg 0 as NAME: as struct NAME`; a module's function is named \
+                     `module:function`",
+                )
+                .nearest(function, functions));
+        };
+        let names = || parameters.iter().map(|(name, ..)| name.as_str());
+        let Some((_, of, slot)) = parameters.iter().find(|(found, ..)| found == name) else {
+            let declaration = btf.function_declaration(function).unwrap_or_default();
+            let message = format!("`{function}` has no argument `{name}`");
+            return Err(Problem::new(message, span, "no such argument")
+                .help(format!("it is {declaration}"))
+                .nearest(name, names()));
+        };
+        match slot {
+            Some(slot) => Ok((*slot, *of)),
+            None => Err(Problem::new(
+                format!("`{name}` is passed in a way that kflat does not know"),
+                span,
+                "behind a structure on the stack",
+            )),
+        }
+    }
+
+    /// Slot of the argument at `position`, and its type if that is known.
+    pub(crate) fn position(
+        &self,
+        btf: &Btf,
+        position: u64,
+        span: Span,
+    ) -> Result<(u32, Option<TypeId>), Problem> {
+        let at = usize::try_from(position).unwrap_or(usize::MAX);
+        let found = match &self.parameters {
+            None if at < MAX_ARGUMENTS => return Ok((at as u32, None)),
+            None => None,
+            Some(parameters) => parameters.get(at),
+        };
+        if let Some((_, of, Some(slot))) = found {
+            return Ok((*slot, Some(*of)));
+        }
+        let function = &self.name;
+        let help = match btf.function_declaration(function) {
+            Some(declaration) => format!("positions begin with 0: {declaration}"),
+            None => format!("positions are 0 to {}", MAX_ARGUMENTS - 1),
+        };
+        let message = format!("`{function}` has no such argument");
+        Err(Problem::new(message, span, "no such argument").help(help))
+    }
+
+    /// The name of the argument at `position`, if it has one.
+    pub(crate) fn name_at(&self, position: u64) -> Option<&str> {
+        let at = usize::try_from(position).ok()?;
+        let (name, ..) = self.parameters.as_ref()?.get(at)?;
+        (!name.is_empty()).then_some(name)
+    }
+}
+
+/// In which slot of [`MAX_ARGUMENTS`] each parameter is passed: structures of up
+/// to 16 bytes take as many as they need. `None` for what is passed differently.
+fn slots(btf: &Btf, parameters: &[Parameter]) -> Vec<Option<u32>> {
+    /// Arguments in registers; the rest lie on the stack.
+    const REGISTERS: u64 = 6;
+    let mut next = Some(0u64);
+    (parameters.iter())
+        .map(|parameter| {
+            let size = btf.size(parameter.of).unwrap_or(8);
+            let is_structure = btf.composite(parameter.of).is_some();
+            let takes = size.div_ceil(8).max(1);
+            let slot = next?;
+            // A structure that no longer fits the registers goes to the stack as
+            // a whole, and what comes behind it into the registers.
+            let regular = !is_structure || (takes <= 2 && slot + takes <= REGISTERS);
+            next = regular.then_some(slot + takes);
+            u32::try_from(slot)
+                .ok()
+                .filter(|slot| regular && (*slot as usize) < MAX_ARGUMENTS)
+        })
+        .collect()
+}
