@@ -105,6 +105,7 @@ fn compile_parsed(parsed: &Text, text: &str, btf: &Btf) -> Result<Vec<Compiled>,
         problems.extend(unused_problems(parsed, function, btf)?);
         compiled.push(made);
     }
+    problems.retain(|problem| Some(problem.span.source) != parsed.knowledge);
     match problems.is_empty() {
         true => Ok(compiled),
         false => Err(Diagnostics::new(parsed.sources.clone(), sorted(problems))),

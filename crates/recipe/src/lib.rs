@@ -34,3 +34,4 @@ mod views;
 pub use compile::{Compiled, check_rules, compile, compile_all, module_of};
 pub use diagnostics::{Diagnostics, Problem, Span};
 pub use generate::{GenerateError, generate};
+pub use include::KNOWLEDGE;

@@ -136,6 +136,8 @@ pub(crate) struct Views<'a> {
     enumerators: Option<HashMap<&'a str, u64>>,
     pointers: HashMap<TypeId, Option<TypeId>>,
     pub(crate) problems: Vec<Problem>,
+    /// A root is looked at, which may be a hub.
+    pub(crate) at_root: bool,
 }
 
 impl<'a> Views<'a> {
@@ -160,6 +162,7 @@ impl<'a> Views<'a> {
             enumerators: None,
             pointers: HashMap::new(),
             problems: Vec::new(),
+            at_root: false,
         };
         for file in files {
             views.learn(file);
@@ -250,14 +253,14 @@ impl<'a> Views<'a> {
         views
     }
 
-    /// Whether a pointer that is followed at `span` ends at the type: it is a hub
-    /// by another's word, and nobody else has a rule for it.
-    pub(crate) fn ends_at(&self, id: TypeId, span: Span) -> bool {
+    /// Whether pointers end at the type: a text calls it a hub, and no other text
+    /// has a rule for it.
+    pub(crate) fn is_hub(&self, id: TypeId) -> bool {
         let Some(source) = self.hubs.get(&id) else {
             return false;
         };
         let ruled = self.ruled_in.get(&id).map_or(&[][..], Vec::as_slice);
-        span.source == *source && ruled.iter().all(|by| by == source)
+        !self.at_root && ruled.iter().all(|by| by == source)
     }
 
     /// Fills views until there is none left: filling one may ask for others.

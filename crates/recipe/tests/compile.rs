@@ -1,9 +1,7 @@
-//! Recipes over made-up types, and the shipped ones over kernels.
-
-use std::path::{Path, PathBuf};
+//! Recipes over made-up types.
 
 use kflat_abi::program::{self as abi, Program};
-use kflat_btf::{Btf, NamedKind, TypeId};
+use kflat_btf::{Btf, TypeId};
 use kflat_recipe::{Compiled, compile, generate};
 use proptest::prelude::*;
 
@@ -252,84 +250,6 @@ fn a_function_s_name_is_enough() {
         .expect_err("unknown")
         .to_string();
     assert!(error.contains("`visit`"), "{error}");
-}
-
-/// BTF of the kernel that runs here, and of those in the directory that
-/// `KFLAT_TEST_BTF` names.
-fn kernels() -> Vec<(PathBuf, Btf)> {
-    let mut paths = vec![PathBuf::from("/sys/kernel/btf/vmlinux")];
-    if let Some(directory) = std::env::var_os("KFLAT_TEST_BTF") {
-        let entries = std::fs::read_dir(&directory).expect("KFLAT_TEST_BTF is a directory");
-        paths.extend(entries.flatten().map(|entry| entry.path()));
-    }
-    let is_btf = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with("vmlinux"))
-    };
-    (paths.into_iter().filter(is_btf))
-        .filter_map(|path| {
-            let btf = kflat_btf::kernel::from_file(&path).ok()?;
-            Some((path, btf))
-        })
-        .collect()
-}
-
-#[test]
-fn shipped_recipes_compile_for_every_kernel_at_hand() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-    let mut texts = 0;
-    let kernels = kernels();
-    for entry in std::fs::read_dir(directory).expect("recipes").flatten() {
-        let text = std::fs::read_to_string(entry.path()).expect("a recipe");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        texts += 1;
-        for (kernel, btf) in &kernels {
-            let compiled = compile(&text, &name, btf)
-                .unwrap_or_else(|error| panic!("{}: {error}", kernel.display()));
-            kflat_engine::verify(&compiled.program).expect("passes");
-        }
-    }
-    assert!(texts >= 3);
-}
-
-#[test]
-fn recipes_for_functions_of_every_kernel_at_hand_compile() {
-    let names = [
-        "vfs_read",
-        "tcp_sendmsg",
-        "do_filp_open",
-        "wake_up_new_task",
-        "blk_mq_submit_bio",
-    ];
-    for (kernel, btf) in kernels() {
-        for name in names {
-            if btf.find(NamedKind::Function, name).is_none() {
-                continue;
-            }
-            let text = generate(name, &btf).expect("a recipe");
-            let compiled = compile(&text, name, &btf)
-                .unwrap_or_else(|error| panic!("{}: {text}\n{error}", kernel.display()));
-            kflat_engine::verify(&compiled.program).expect("passes");
-        }
-    }
-}
-
-/// Every fenced example of the manual that begins like a recipe.
-#[test]
-fn examples_of_the_manual_compile_where_there_is_a_kernel() {
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/recipes.md");
-    let manual = std::fs::read_to_string(manual).expect("doc/recipes.md");
-    let examples: Vec<&str> = (manual.split("```kflat\n").skip(1))
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
-    assert!(examples.len() >= 5);
-    for (kernel, btf) in kernels() {
-        for example in &examples {
-            let compiled = compile(example, "doc/recipes.md", &btf)
-                .unwrap_or_else(|error| panic!("{}: {error}", kernel.display()));
-            kflat_engine::verify(&compiled.program).expect("passes");
-        }
-    }
 }
 
 /// A way to follow, as a rule may say it, right or wrong.
