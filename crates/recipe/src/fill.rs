@@ -164,6 +164,9 @@ impl<'a> Views<'a> {
         if is_char(self.btf, to) {
             return Some(Aim::new(abi::OP_STRING, self.char(), 0));
         }
+        if self.is_skipped(to) {
+            return None;
+        }
         let target = match self.is_hub(to) {
             true => self.flat(to)?,
             false => self.view(to)?,

@@ -196,6 +196,16 @@ fn recipes_for_functions_of_every_kernel_at_hand_compile() {
         "do_filp_open",
         "wake_up_new_task",
         "blk_mq_submit_bio",
+        "do_sys_openat2",
+        "__x64_sys_execve",
+        "vfs_write",
+        "tty_ioctl",
+        "process_one_work",
+        "call_timer_fn",
+        "process_timeout",
+        "it_real_fn",
+        "ext4_file_read_iter",
+        "usb_submit_urb",
     ];
     for (kernel, btf) in kernels_at_hand() {
         for name in names {
