@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that needs more than cargo.
 
 mod apt;
+mod btf;
 mod buildroot;
 mod demo;
 mod guest;

@@ -105,6 +105,7 @@ fn compile_parsed(parsed: &Text, text: &str, btf: &Btf) -> Result<Vec<Compiled>,
         problems.extend(unused_problems(parsed, function, btf)?);
         compiled.push(made);
     }
+    problems.retain(|problem| Some(problem.span.source) != parsed.knowledge);
     match problems.is_empty() {
         true => Ok(compiled),
         false => Err(Diagnostics::new(parsed.sources.clone(), sorted(problems))),
@@ -149,10 +150,13 @@ fn unused_problems(
 ) -> Result<Vec<Problem>, Diagnostics> {
     let containers = containers(parsed)?;
     let mut unused = Views::new(btf, function, &parsed.files, &containers);
-    for id in unused.ruled() {
+    for id in unused.ruled(parsed.knowledge) {
         unused.view(id);
     }
     for view in unused.named() {
+        if Some(view.name.span.source) == parsed.knowledge {
+            continue;
+        }
         if !view.optional || crate::names::find_type(btf, &view.of.value, view.of.span).is_ok() {
             unused.named_view(&view.name.value, view.name.span, 0);
         }

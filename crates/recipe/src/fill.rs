@@ -164,7 +164,13 @@ impl<'a> Views<'a> {
         if is_char(self.btf, to) {
             return Some(Aim::new(abi::OP_STRING, self.char(), 0));
         }
-        let target = self.view(to)?;
+        if self.is_skipped(to) {
+            return None;
+        }
+        let target = match self.is_hub(to) {
+            true => self.flat(to)?,
+            false => self.view(to)?,
+        };
         Some(Aim::new(abi::OP_POINTER, target, 1))
     }
 

@@ -119,6 +119,9 @@ impl<'a> Views<'a> {
         scope: &Scope<'_>,
     ) -> Option<Aim> {
         if let Some(to) = to {
+            if self.is_skipped(to) {
+                return None;
+            }
             if is_function(self.btf, to) {
                 return Some(Aim::new(abi::OP_FUNCTION, NONE, 1));
             }

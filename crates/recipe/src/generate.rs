@@ -1,48 +1,60 @@
 //! A recipe from a function's name.
 
+mod rules;
+
 use std::fmt::Write as _;
 
-use kflat_btf::{Btf, Kind, NamedKind, TypeId};
+use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
 
 use crate::diagnostics::{Problem, Span};
 use crate::names::{is_char, pointee};
+use rules::Rules;
 
-/// Types that lead to the whole kernel; they are captured, not crossed.
-const HUBS: [&str; 16] = [
-    "task_struct",
-    "mm_struct",
-    "net",
-    "super_block",
-    "module",
-    "cgroup",
-    "user_namespace",
-    "cred",
-    "device",
-    "net_device",
-    "mount",
-    "vfsmount",
-    "pid_namespace",
-    "rq",
-    "cgroup_subsys_state",
-    "file_system_type",
+/// Words that begin roots of another kind.
+const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
+
+/// Arguments that hold the length of the buffer before them.
+const LENGTHS: [&str; 9] = [
+    "count", "len", "length", "size", "nbytes", "n", "bufsize", "buflen", "optlen",
 ];
 
-/// Links inside of other structures: where they lead is known only from what
-/// they link.
-const LINKS: [&str; 8] = [
-    "list_head",
-    "hlist_head",
-    "hlist_node",
-    "hlist_bl_node",
-    "llist_node",
-    "llist_head",
-    "rb_node",
-    "callback_head",
-];
+/// What a recipe that is made from a function's name shall follow.
+#[derive(Clone, Debug)]
+pub struct AutoOptions {
+    /// Pointers from an argument to an object.
+    pub depth: u32,
+    /// Bytes of captured memory.
+    pub max_bytes: u64,
+    /// Objects.
+    pub max_objects: u32,
+    /// The arguments to capture; empty: all.
+    pub arguments: Vec<String>,
+    /// Globals to capture, each with its type (`init_task`, `struct task_struct`).
+    pub globals: Vec<(String, String)>,
+    /// What arguments that are `void *` point to (`data`, `struct foo`).
+    pub types: Vec<(String, String)>,
+    /// Pointers to follow also where they are not by themselves: an argument and
+    /// members, `file.f_inode.i_sb`.
+    pub follow: Vec<String>,
+    /// Pointers not to follow, likewise, or types no pointer is followed to
+    /// (`struct net`).
+    pub skip: Vec<String>,
+}
 
-/// Parameters that often point to memory of the process, not of the kernel;
-/// BTF tells these apart only where the kernel was built with clang.
-const BUFFERS: [&str; 7] = ["buf", "ubuf", "buffer", "uaddr", "optval", "user", "data"];
+impl Default for AutoOptions {
+    fn default() -> Self {
+        Self {
+            depth: 3,
+            max_bytes: 1 << 20,
+            max_objects: 2000,
+            arguments: Vec::new(),
+            globals: Vec::new(),
+            types: Vec::new(),
+            follow: Vec::new(),
+            skip: Vec::new(),
+        }
+    }
+}
 
 /// Why no recipe can be written.
 #[derive(Debug, thiserror::Error)]
@@ -66,157 +78,191 @@ pub enum GenerateError {
         /// The function.
         declaration: String,
     },
+    /// An argument that it does not have.
+    #[error("there is no argument `{name}`: it is {declaration}{near}")]
+    NoArgument {
+        /// The argument.
+        name: String,
+        /// The function.
+        declaration: String,
+        /// Similar names, in words.
+        near: String,
+    },
+    /// A path that leads nowhere.
+    #[error("`{path}` can't be found: {why}")]
+    NoPath {
+        /// The path.
+        path: String,
+        /// Where it ends.
+        why: String,
+    },
 }
 
 /// A recipe for a function (`function`, `module:function`, either with
-/// `+offset`): its arguments, the members of what they point to, and the
-/// strings of what these point to in turn.
+/// `+offset`) as an automatic capture without options uses it.
 ///
 /// # Errors
 /// If the function is unknown or takes no pointers.
 pub fn generate(target: &str, btf: &Btf) -> Result<String, GenerateError> {
+    generate_with(target, btf, &AutoOptions::default())
+}
+
+/// A recipe for a function: its arguments, and what they lead to by type and by
+/// what is known of the kernel ([`crate::KNOWLEDGE`]).
+///
+/// # Errors
+/// If the function is unknown, takes no pointers, or does not have what the
+/// options name.
+pub fn generate_with(
+    target: &str,
+    btf: &Btf,
+    options: &AutoOptions,
+) -> Result<String, GenerateError> {
     let function = target.rsplit(':').next().unwrap_or(target);
     let function = function.split('+').next().unwrap_or(function);
     let Some((_, parameters)) = btf.prototype(function) else {
         let names = btf.named(NamedKind::Function).map(|(_, name)| name);
-        let near = Problem::new("", Span::default(), "").nearest(function, names);
         return Err(GenerateError::NoFunction {
             function: function.to_owned(),
-            near: near.help.map_or(String::new(), |help| format!(" ({help})")),
+            near: near(function, names),
         });
     };
     let declaration = btf.function_declaration(function).unwrap_or_default();
-    let mut text = format!("// {declaration}\nrecipe {target} {{\n");
-    let mut first = Vec::new();
+    let names = || parameters.iter().map(|one| btf.parameter_name(one));
+    let named = options
+        .arguments
+        .iter()
+        .chain(options.types.iter().map(|(name, _)| name));
+    for name in named {
+        if !names().any(|known| known == name) {
+            return Err(GenerateError::NoArgument {
+                name: name.clone(),
+                declaration,
+                near: near(name, names()),
+            });
+        }
+    }
+    let mut text =
+        format!("// {declaration}\ninclude \"knowledge.kflat\";\n\nrecipe {target} {{\n");
+    let mut rules = Rules::new(btf);
     let mut roots = 0;
     for (position, parameter) in parameters.iter().enumerate() {
-        let name = btf.parameter_name(parameter);
-        let root = match name {
-            "" => format!("arg {position}"),
-            name if ["arg", "global", "current", "limit"].contains(&name) => {
-                format!("arg {position}")
-            }
-            name => name.to_owned(),
-        };
-        let declared = btf.declaration(parameter.of, name);
-        match followed(btf, parameter.of) {
-            Some(to) if is_char(btf, to) && BUFFERS.contains(&name) => {
-                let _ = writeln!(
-                    text,
-                    "    // perhaps memory of the process, not followed: {declared}"
-                );
-            }
-            Some(to) if position < kflat_abi::program::MAX_ARGUMENTS => {
-                let how = if is_text(btf, parameter.of) {
-                    ": string"
-                } else {
-                    ""
-                };
-                let _ = writeln!(text, "    {root}{how};  // {declared}");
-                first.extend(btf.composite(to).map(|_| to));
-                roots += 1;
-            }
-            _ => {
-                let _ = writeln!(text, "    // not followed: {declared}");
-            }
+        let wanted = options.arguments.is_empty()
+            || options
+                .arguments
+                .iter()
+                .any(|name| name == btf.parameter_name(parameter));
+        if wanted && position < kflat_abi::program::MAX_ARGUMENTS {
+            let next = parameters.get(position + 1);
+            roots += root(
+                btf, position, parameter, next, options, &mut rules, &mut text,
+            );
         }
+    }
+    for (symbol, of) in &options.globals {
+        let _ = writeln!(text, "    global {symbol}: as {of};");
+        rules.reach_named(of);
+        roots += 1;
     }
     if roots == 0 {
         return Err(GenerateError::NoPointers { declaration });
     }
-    text.push_str("    limit depth 3;\n    limit objects 2000;\n    limit bytes 1M;\n}\n");
-    rules(btf, first, &mut text);
+    let AutoOptions {
+        depth,
+        max_bytes,
+        max_objects,
+        ..
+    } = options;
+    let _ = write!(
+        text,
+        "    limit depth {depth};\n    limit objects {max_objects};\n    limit bytes {max_bytes};\n}}\n"
+    );
+    for (paths, how) in [(&options.follow, ""), (&options.skip, ": skip")] {
+        for path in paths {
+            if let Some(of) = path.strip_prefix("struct ").or(path.strip_prefix("union ")) {
+                rules.skip_type(path, of)?;
+            } else {
+                rules.path(path, how, parameters)?;
+            }
+        }
+    }
+    rules.write(*depth, &mut text);
     Ok(text)
 }
 
-/// What a pointer leads to, where it is worth following: its type is known and
-/// it points into the kernel's own memory.
-fn followed(btf: &Btf, of: TypeId) -> Option<TypeId> {
-    let to = pointee(btf, of)?;
-    let Kind::Pointer(tagged) = btf.kind(btf.resolve(of)) else {
-        return None;
+/// One argument; how many roots it became.
+fn root(
+    btf: &Btf,
+    position: usize,
+    parameter: &Parameter,
+    next: Option<&Parameter>,
+    options: &AutoOptions,
+    rules: &mut Rules<'_>,
+    text: &mut String,
+) -> usize {
+    // A kernel address is negative as a signed number.
+    const KERNEL: &str = "if (s64)value < 0";
+    const USER: &str = "if (s64)value >= 0";
+    let own = btf.parameter_name(parameter);
+    let name = match own {
+        "" => format!("arg {position}"),
+        own if WORDS.contains(&own) => format!("arg {position}"),
+        own => own.to_owned(),
     };
-    if btf.has_tag(*tagged, "user") || btf.has_tag(*tagged, "percpu") {
-        return None;
+    let alias = match own {
+        "" => format!("arg{position}"),
+        own => own.to_owned(),
+    };
+    let declared = btf.declaration(parameter.of, own);
+    if let Some((_, of)) = options.types.iter().find(|(known, _)| known == own) {
+        let _ = writeln!(text, "    {name}: as {of};  // {declared}");
+        rules.reach_named(of);
+        return 1;
     }
-    let known = match btf.composite(to) {
-        Some(_) => !LINKS.contains(&btf.name(to)),
-        None => is_char(btf, to) || is_text(btf, of),
+    let Some(to) = pointee(btf, parameter.of) else {
+        let _ = writeln!(text, "    // a value: {declared}");
+        return 0;
     };
-    (known && btf.size(to).is_some_and(|size| size > 0)).then_some(to)
+    let length = next.filter(|next| {
+        let is_number = matches!(btf.kind(btf.resolve(next.of)), Kind::Int(_));
+        is_number && LENGTHS.contains(&btf.parameter_name(next))
+    });
+    let is_bytes = to == TypeId::VOID || rules::is_byte(btf, to);
+    if let (true, Some(length)) = (is_bytes, length) {
+        let length = btf.parameter_name(length);
+        let _ = write!(
+            text,
+            "    // {declared}\n    {name}: bytes {length} {KERNEL};\n    \
+             {name} as {alias}_user: user bytes {length} {USER};\n"
+        );
+        return 2;
+    }
+    if is_char(btf, to) || rules::is_byte(btf, to) {
+        let _ = write!(
+            text,
+            "    // {declared}\n    {name}: string max 4096 {KERNEL};\n    \
+             {name} as {alias}_user: user string max 4096 {USER};\n"
+        );
+        return 2;
+    }
+    if to == TypeId::VOID {
+        let _ = writeln!(text, "    {name}: rest of object {KERNEL};  // {declared}");
+        return 1;
+    }
+    if btf.size(to).is_none_or(|size| size == 0) {
+        let _ = writeln!(
+            text,
+            "    // not followed, its type is not known: {declared}"
+        );
+        return 0;
+    }
+    let _ = writeln!(text, "    {name};  // {declared}");
+    rules.reach(to);
+    1
 }
 
-/// `const unsigned char *`, as `struct qstr` names files. Without `const` it is
-/// a buffer.
-fn is_text(btf: &Btf, of: TypeId) -> bool {
-    let Kind::Pointer(to) = btf.kind(btf.resolve(of)) else {
-        return false;
-    };
-    matches!(btf.kind(*to), Kind::Const(_)) && btf.name(btf.resolve(*to)) == "unsigned char"
-}
-
-/// Rules for the types the arguments lead to, with what they contain; of those
-/// behind them only the strings.
-fn rules(btf: &Btf, first: Vec<TypeId>, text: &mut String) {
-    let mut written = Vec::new();
-    let mut level = first;
-    for strings_only in [false, true] {
-        let mut next = Vec::new();
-        // What is contained belongs to the same level.
-        while let Some(id) = level.pop() {
-            if written.contains(&id) || written.len() > 64 {
-                continue;
-            }
-            written.push(id);
-            let name = match (btf.kind(id), btf.name(id)) {
-                (_, "") => continue,
-                (Kind::Struct(_), name) => format!("struct {name}"),
-                (Kind::Union(_), name) => format!("union {name}"),
-                _ => continue,
-            };
-            // A name that stands for several types leads to the first.
-            let kind = match btf.kind(id) {
-                Kind::Union(_) => NamedKind::Union,
-                _ => NamedKind::Struct,
-            };
-            if HUBS.contains(&btf.name(id))
-                || LINKS.contains(&btf.name(id))
-                || btf.find(kind, btf.name(id)) != Some(id)
-            {
-                continue;
-            }
-            let mut body = String::new();
-            let mut ranges: Vec<(u64, u64)> = Vec::new();
-            for (member, field) in btf.fields(id) {
-                let (Some(at), Some(size)) = (field.offset(), btf.size(field.of)) else {
-                    continue;
-                };
-                let end = at.saturating_add(size);
-                // Which member of a union is in use BTF does not say.
-                let shared = ranges.iter().any(|(s, e)| at < *e && *s < end);
-                ranges.push((at, end));
-                if shared || matches!(btf.kind(id), Kind::Union(_)) {
-                    continue;
-                }
-                if let Some(to) = followed(btf, field.of) {
-                    let how = if is_text(btf, field.of) {
-                        ": string"
-                    } else {
-                        ""
-                    };
-                    if is_char(btf, to) || !how.is_empty() || !strings_only {
-                        let declared = btf.declaration(field.of, member);
-                        let _ = writeln!(body, "    {member}{how};  // {declared}");
-                        next.extend(btf.composite(to).map(|_| to));
-                    }
-                } else if btf.composite(field.of).is_some() {
-                    level.push(btf.resolve(field.of));
-                }
-            }
-            if !body.is_empty() {
-                let _ = write!(text, "\n{name} {{\n{body}}}\n");
-            }
-        }
-        level = next;
-    }
+/// Similar names, in words.
+fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let near = Problem::new("", Span::default(), "").nearest(name, names);
+    near.help.map_or(String::new(), |help| format!(" ({help})"))
 }

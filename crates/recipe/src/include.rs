@@ -10,6 +10,10 @@ use crate::syntax::File;
 /// How containers are walked, in the language itself.
 pub(crate) const CONTAINERS: &str = include_str!("containers.kflat");
 
+/// What the kernel's types do not say of themselves; included under the name
+/// `knowledge.kflat` wherever no file is called so.
+pub const KNOWLEDGE: &str = include_str!("../../../recipes/knowledge.kflat");
+
 /// Texts that can be included, the first one among them: more is a mistake.
 const MOST_TEXTS: usize = 64;
 
@@ -17,6 +21,8 @@ const MOST_TEXTS: usize = 64;
 pub(crate) struct Text {
     pub(crate) files: Vec<File>,
     pub(crate) sources: Vec<Source>,
+    /// Which of them is [`KNOWLEDGE`]: what this kernel lacks of it is left out.
+    pub(crate) knowledge: Option<usize>,
 }
 
 /// Reads a text and all that it includes; files are looked for beside the one
@@ -29,6 +35,7 @@ pub(crate) fn parse_all(text: &str, name: &str) -> Result<Text, Diagnostics> {
     let mut all = Text {
         files: Vec::new(),
         sources: vec![first],
+        knowledge: None,
     };
     let mut known: HashSet<PathBuf> = HashSet::from([PathBuf::from(name)]);
     let mut next = 0;
@@ -44,14 +51,19 @@ pub(crate) fn parse_all(text: &str, name: &str) -> Result<Text, Diagnostics> {
                 continue;
             }
             let read = match all.sources.len() < MOST_TEXTS {
-                true => std::fs::read_to_string(&path).map_err(|error| error.to_string()),
+                true => read(&path, &include.value),
                 false => Err(format!("more than {MOST_TEXTS} texts are included")),
             };
             match read {
-                Ok(text) => all.sources.push(Source {
-                    name: path.display().to_string(),
-                    text,
-                }),
+                Ok(text) => {
+                    if text == KNOWLEDGE {
+                        all.knowledge = Some(all.sources.len());
+                    }
+                    all.sources.push(Source {
+                        name: path.display().to_string(),
+                        text,
+                    });
+                }
                 Err(error) => {
                     let message = format!("can't read {}", path.display());
                     let problem = Problem::new(message, include.span, error)
@@ -64,6 +76,13 @@ pub(crate) fn parse_all(text: &str, name: &str) -> Result<Text, Diagnostics> {
         next += 1;
     }
     Ok(all)
+}
+
+fn read(path: &Path, name: &str) -> Result<String, String> {
+    match std::fs::read_to_string(path) {
+        Err(_) if name == "knowledge.kflat" => Ok(KNOWLEDGE.to_owned()),
+        read => read.map_err(|error| error.to_string()),
+    }
 }
 
 /// The descriptions of containers.

@@ -18,6 +18,7 @@ mod diagnostics;
 mod encode;
 mod fill;
 mod follow;
+mod format;
 mod formula;
 mod generate;
 mod guard;
@@ -33,4 +34,6 @@ mod views;
 
 pub use compile::{Compiled, check_rules, compile, compile_all, module_of};
 pub use diagnostics::{Diagnostics, Problem, Span};
-pub use generate::{GenerateError, generate};
+pub use format::fmt;
+pub use generate::{AutoOptions, GenerateError, generate, generate_with};
+pub use include::KNOWLEDGE;

@@ -154,7 +154,8 @@ impl Parser {
     }
 
     fn file(&mut self) -> Parsed<File> {
-        const THINGS: &str = "`recipe`, `include`, `view`, `hub`, or a rule: `struct NAME { … }`";
+        const THINGS: &str =
+            "`recipe`, `include`, `view`, `hub`, `skip`, or a rule: `struct NAME { … }`";
         let mut file = File::default();
         while self.peek().kind != TokenKind::End {
             let is_name = matches!(self.peek_at(1).kind, TokenKind::Word(_));
@@ -164,7 +165,7 @@ impl Parser {
                 file.includes.push(self.include()?);
             } else if self.is_word("view") && is_name {
                 file.views.push(self.view()?);
-            } else if self.is_word("hub") && is_name {
+            } else if (self.is_word("hub") || self.is_word("skip")) && is_name {
                 file.hubs.push(self.hub()?);
             } else if matches!(self.peek().kind, TokenKind::Word(_)) && !self.is_word("recipe") {
                 file.rules.push(self.rule()?);
@@ -189,9 +190,10 @@ impl Parser {
         Ok(Spanned { value, span })
     }
 
+    /// `hub TYPE;`, `skip TYPE;`
     fn hub(&mut self) -> Parsed<Hub> {
-        self.expect_word("hub")?;
         let hub = Hub {
+            skipped: self.word("`hub` or `skip`")?.value == "skip",
             of: self.type_name("`struct NAME`")?,
             optional: self.accept("?"),
         };

@@ -128,7 +128,10 @@ impl<'a> Views<'a> {
             word: Word::Bare(of),
             ..Scope::RECIPE
         };
-        let aim = self.aim(to, &root.treatment, span, &scope)?;
+        self.at_root = true;
+        let aim = self.aim(to, &root.treatment, span, &scope);
+        self.at_root = false;
+        let aim = aim?;
         if !matches!(
             aim.action.op,
             abi::OP_POINTER | abi::OP_STRING | abi::OP_PER_CPU

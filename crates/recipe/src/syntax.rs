@@ -107,9 +107,12 @@ pub(crate) struct ViewRule {
     pub(crate) members: Vec<MemberRule>,
 }
 
-/// A type that is captured but not crossed, unless the recipe asks for it.
+/// A type that is captured but not crossed, unless the recipe asks for it, or
+/// that no pointer is followed to.
 #[derive(Clone, Debug)]
 pub(crate) struct Hub {
+    /// Pointers to it are not followed.
+    pub(crate) skipped: bool,
     pub(crate) of: Spanned<TypeName>,
     pub(crate) optional: bool,
 }

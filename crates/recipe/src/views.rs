@@ -126,6 +126,8 @@ pub(crate) struct Views<'a> {
     ruled_in: HashMap<TypeId, Vec<usize>>,
     /// Types that are not crossed, and the text that says so.
     hubs: HashMap<TypeId, usize>,
+    /// Types that no pointer is followed to.
+    skipped: HashSet<TypeId>,
     /// What names of views stand for: 0 for recipes, others for containers.
     pub(crate) environments: Vec<HashMap<String, Binding<'a>>>,
     /// How containers are walked.
@@ -136,6 +138,8 @@ pub(crate) struct Views<'a> {
     enumerators: Option<HashMap<&'a str, u64>>,
     pointers: HashMap<TypeId, Option<TypeId>>,
     pub(crate) problems: Vec<Problem>,
+    /// A root is looked at, which may be a hub.
+    pub(crate) at_root: bool,
 }
 
 impl<'a> Views<'a> {
@@ -152,6 +156,7 @@ impl<'a> Views<'a> {
             rules: HashMap::new(),
             ruled_in: HashMap::new(),
             hubs: HashMap::new(),
+            skipped: HashSet::new(),
             environments: vec![HashMap::new()],
             containers,
             views: Vec::new(),
@@ -160,6 +165,7 @@ impl<'a> Views<'a> {
             enumerators: None,
             pointers: HashMap::new(),
             problems: Vec::new(),
+            at_root: false,
         };
         for file in files {
             views.learn(file);
@@ -208,6 +214,9 @@ impl<'a> Views<'a> {
         }
         for hub in &file.hubs {
             match find_type(self.btf, &hub.of.value, hub.of.span) {
+                Ok(id) if hub.skipped => {
+                    self.skipped.insert(id);
+                }
                 Ok(id) => {
                     self.hubs.entry(id).or_insert(hub.of.span.source);
                 }
@@ -231,9 +240,12 @@ impl<'a> Views<'a> {
         self.rules.get(&of).cloned().unwrap_or_default()
     }
 
-    /// The types that have rules.
-    pub(crate) fn ruled(&self) -> Vec<TypeId> {
-        let mut ids: Vec<TypeId> = self.rules.keys().copied().collect();
+    /// The types that have rules in other texts than `except`.
+    pub(crate) fn ruled(&self, except: Option<usize>) -> Vec<TypeId> {
+        let mut ids: Vec<TypeId> = (self.ruled_in.iter())
+            .filter(|(_, by)| by.iter().any(|source| Some(*source) != except))
+            .map(|(id, _)| *id)
+            .collect();
         ids.sort();
         ids
     }
@@ -250,14 +262,19 @@ impl<'a> Views<'a> {
         views
     }
 
-    /// Whether a pointer that is followed at `span` ends at the type: it is a hub
-    /// by another's word, and nobody else has a rule for it.
-    pub(crate) fn ends_at(&self, id: TypeId, span: Span) -> bool {
+    /// Whether pointers end at the type: a text calls it a hub, and no other text
+    /// has a rule for it.
+    pub(crate) fn is_hub(&self, id: TypeId) -> bool {
         let Some(source) = self.hubs.get(&id) else {
             return false;
         };
         let ruled = self.ruled_in.get(&id).map_or(&[][..], Vec::as_slice);
-        span.source == *source && ruled.iter().all(|by| by == source)
+        !self.at_root && ruled.iter().all(|by| by == source)
+    }
+
+    /// Whether pointers to the type are not followed.
+    pub(crate) fn is_skipped(&self, id: TypeId) -> bool {
+        !self.at_root && self.skipped.contains(&id)
     }
 
     /// Fills views until there is none left: filling one may ask for others.

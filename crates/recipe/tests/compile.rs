@@ -1,10 +1,8 @@
-//! Recipes over made-up types, and the shipped ones over kernels.
-
-use std::path::{Path, PathBuf};
+//! Recipes over made-up types.
 
 use kflat_abi::program::{self as abi, Program};
-use kflat_btf::{Btf, NamedKind, TypeId};
-use kflat_recipe::{Compiled, compile, generate};
+use kflat_btf::{Btf, TypeId};
+use kflat_recipe::{AutoOptions, Compiled, compile, generate, generate_with};
 use proptest::prelude::*;
 
 mod made;
@@ -245,8 +243,15 @@ fn mistakes_are_shown_at_their_place_with_the_nearest_name() {
 fn a_function_s_name_is_enough() {
     let text = generate("visit", &types()).expect("a recipe");
     assert!(text.contains("// int visit("), "{text}");
-    assert!(text.contains("not followed: void *buf"), "{text}");
-    assert!(text.contains("struct qstr {\n    name;"), "{text}");
+    assert!(text.contains("buf: rest of object"), "{text}");
+    assert!(text.contains("title as title_user: user string"), "{text}");
+    assert!(
+        text.contains("struct item {\n    text: string max 256;"),
+        "{text}"
+    );
+    // Of a `struct qstr` more is known than BTF says.
+    let names = actions(&good(&text), "struct node");
+    assert!(names.iter().any(|(path, _)| path == "name.name"), "{text}");
     good(&text);
     let error = generate("visitt", &types())
         .expect_err("unknown")
@@ -254,81 +259,44 @@ fn a_function_s_name_is_enough() {
     assert!(error.contains("`visit`"), "{error}");
 }
 
-/// BTF of the kernel that runs here, and of those in the directory that
-/// `KFLAT_TEST_BTF` names.
-fn kernels() -> Vec<(PathBuf, Btf)> {
-    let mut paths = vec![PathBuf::from("/sys/kernel/btf/vmlinux")];
-    if let Some(directory) = std::env::var_os("KFLAT_TEST_BTF") {
-        let entries = std::fs::read_dir(&directory).expect("KFLAT_TEST_BTF is a directory");
-        paths.extend(entries.flatten().map(|entry| entry.path()));
-    }
-    let is_btf = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with("vmlinux"))
+#[test]
+fn options_of_automatic_captures_are_written_down() {
+    let options = AutoOptions {
+        depth: 5,
+        max_bytes: 4096,
+        max_objects: 7,
+        arguments: vec!["node".to_owned(), "buf".to_owned()],
+        globals: vec![("things".to_owned(), "struct item".to_owned())],
+        types: vec![("buf".to_owned(), "struct item".to_owned())],
+        follow: vec!["node.name.name".to_owned()],
+        skip: vec!["node.parent".to_owned(), "struct item".to_owned()],
     };
-    (paths.into_iter().filter(is_btf))
-        .filter_map(|path| {
-            let btf = kflat_btf::kernel::from_file(&path).ok()?;
-            Some((path, btf))
-        })
-        .collect()
-}
-
-#[test]
-fn shipped_recipes_compile_for_every_kernel_at_hand() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-    let mut texts = 0;
-    let kernels = kernels();
-    for entry in std::fs::read_dir(directory).expect("recipes").flatten() {
-        let text = std::fs::read_to_string(entry.path()).expect("a recipe");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        texts += 1;
-        for (kernel, btf) in &kernels {
-            let compiled = compile(&text, &name, btf)
-                .unwrap_or_else(|error| panic!("{}: {error}", kernel.display()));
-            kflat_engine::verify(&compiled.program).expect("passes");
-        }
+    let text = generate_with("visit", &types(), &options).expect("a recipe");
+    for part in [
+        "buf: as struct item;",
+        "global things: as struct item;",
+        "limit depth 5;\n    limit objects 7;\n    limit bytes 4096;",
+        "parent: skip;",
+        "skip struct item;",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(texts >= 3);
-}
-
-#[test]
-fn recipes_for_functions_of_every_kernel_at_hand_compile() {
-    let names = [
-        "vfs_read",
-        "tcp_sendmsg",
-        "do_filp_open",
-        "wake_up_new_task",
-        "blk_mq_submit_bio",
-    ];
-    for (kernel, btf) in kernels() {
-        for name in names {
-            if btf.find(NamedKind::Function, name).is_none() {
-                continue;
-            }
-            let text = generate(name, &btf).expect("a recipe");
-            let compiled = compile(&text, name, &btf)
-                .unwrap_or_else(|error| panic!("{}: {text}\n{error}", kernel.display()));
-            kflat_engine::verify(&compiled.program).expect("passes");
-        }
-    }
-}
-
-/// Every fenced example of the manual that begins like a recipe.
-#[test]
-fn examples_of_the_manual_compile_where_there_is_a_kernel() {
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/recipes.md");
-    let manual = std::fs::read_to_string(manual).expect("doc/recipes.md");
-    let examples: Vec<&str> = (manual.split("```kflat\n").skip(1))
-        .filter_map(|rest| rest.split("```").next())
+    assert!(!text.contains("title:"), "{text}");
+    let compiled = good(&text);
+    let followed: Vec<String> = (actions(&compiled, "struct node").into_iter())
+        .map(|(path, _)| path)
         .collect();
-    assert!(examples.len() >= 5);
-    for (kernel, btf) in kernels() {
-        for example in &examples {
-            let compiled = compile(example, "doc/recipes.md", &btf)
-                .unwrap_or_else(|error| panic!("{}: {error}", kernel.display()));
-            kflat_engine::verify(&compiled.program).expect("passes");
-        }
+    assert_eq!(followed, ["name.name", "call", "names"]);
+    for (follow, message) in [
+        ("nod.parent", "no argument `nod`"),
+        ("node.parnt", "near: `parent`"),
+    ] {
+        let options = AutoOptions {
+            follow: vec![follow.to_owned()],
+            ..AutoOptions::default()
+        };
+        let error = generate_with("visit", &types(), &options).expect_err("wrong");
+        assert!(error.to_string().contains(message), "{error}");
     }
 }
 

@@ -9,8 +9,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{Options, Report};
+use crate::buildroot::BuildRoot;
 use crate::verdict::{self, Verdict};
-use crate::{header, process, progress, workspace};
+use crate::{btf, header, process, progress, workspace};
 
 /// A command of cargo that passes or fails as a whole.
 struct Check {
@@ -60,7 +61,15 @@ pub(super) fn run(options: &Options, report: &mut Report) {
         }
         conclude(report, "the C header is current", header::header(true));
     }
-    if let Err(error) = cargo_test(options.filter.as_deref(), report) {
+    let types = BuildRoot::get().and_then(|root| btf::directory(&root));
+    let types = match types {
+        Ok(directory) => Some(directory),
+        Err(error) => {
+            report.failed("types of the kernels", &format!("{error:#}"));
+            None
+        }
+    };
+    if let Err(error) = cargo_test(options.filter.as_deref(), types.as_deref(), report) {
         report.failed("cargo test", &format!("{error:#}"));
     }
 }
@@ -89,11 +98,14 @@ fn ensure_components(log: &Path) -> Result<()> {
 }
 
 /// Unit, integration and documentation tests of the workspace, each counted.
-fn cargo_test(filter: Option<&str>, report: &mut Report) -> Result<()> {
+fn cargo_test(filter: Option<&str>, types: Option<&Path>, report: &mut Report) -> Result<()> {
     let log = workspace::target().join("test/cargo-test.log");
     let _ = fs::remove_file(&log);
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(filter);
+    if let Some(types) = types {
+        command.env("KFLAT_TEST_BTF", types);
+    }
     let result = progress::step("Unit and documentation tests", || {
         process::run(&mut command, &log)
     });

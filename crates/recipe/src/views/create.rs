@@ -59,7 +59,7 @@ impl<'a> Views<'a> {
     ) -> Option<u32> {
         let id = self.btf.resolve(id);
         let Some(inline) = &treatment.inline else {
-            return match self.ends_at(id, treatment.span) {
+            return match self.is_hub(id) {
                 true => self.flat(id),
                 false => self.view(id),
             };

@@ -1,0 +1,296 @@
+//! Rules for types of which nothing is known but what BTF says.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
+
+use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
+
+use super::{GenerateError, near};
+use crate::include::KNOWLEDGE;
+use crate::names::{find_field, find_type, is_char, pointee};
+use crate::parser::parse;
+use crate::syntax::MemberRule;
+
+/// Links inside of other structures: where they lead is known only from what
+/// they link.
+const LINKS: [&str; 8] = [
+    "list_head",
+    "hlist_head",
+    "hlist_node",
+    "hlist_bl_node",
+    "llist_node",
+    "llist_head",
+    "rb_node",
+    "callback_head",
+];
+
+/// Rules that a recipe is given, more is no use to a reader.
+const MOST_RULES: usize = 64;
+
+pub(super) struct Rules<'a> {
+    btf: &'a Btf,
+    /// The rules of the knowledge base: members that lead on.
+    known: HashMap<TypeId, Vec<MemberRule>>,
+    hubs: HashSet<TypeId>,
+    /// Types that the roots lead to.
+    reached: Vec<TypeId>,
+    /// Members that the options name, by type.
+    asked: BTreeMap<TypeId, Vec<(String, &'static str)>>,
+    skipped: Vec<String>,
+    skipped_types: HashSet<TypeId>,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn new(btf: &'a Btf) -> Self {
+        let file = parse(KNOWLEDGE, 0).unwrap_or_default();
+        let known = (file.rules.into_iter())
+            .filter_map(|rule| {
+                let id = find_type(btf, &rule.of.value, rule.of.span).ok()?;
+                Some((id, rule.members))
+            })
+            .collect();
+        let hubs = (file.hubs.iter())
+            .filter_map(|hub| find_type(btf, &hub.of.value, hub.of.span).ok())
+            .collect();
+        Self {
+            btf,
+            known,
+            hubs,
+            reached: Vec::new(),
+            asked: BTreeMap::new(),
+            skipped: Vec::new(),
+            skipped_types: HashSet::new(),
+        }
+    }
+
+    /// A root leads to this type.
+    pub(super) fn reach(&mut self, of: TypeId) {
+        self.reached.extend(self.btf.composite(of).map(|_| of));
+    }
+
+    /// A root leads to the type of this name, if there is one.
+    pub(super) fn reach_named(&mut self, of: &str) {
+        let name = of.trim_start_matches("struct ").trim();
+        let found = self.btf.find(NamedKind::Struct, name);
+        self.reached.extend(found);
+    }
+
+    /// No pointer is followed to this type.
+    pub(super) fn skip_type(&mut self, written: &str, name: &str) -> Result<(), GenerateError> {
+        let kind = match written.starts_with("union") {
+            true => NamedKind::Union,
+            false => NamedKind::Struct,
+        };
+        let Some(id) = self.btf.find(kind, name) else {
+            let names = self.btf.named(kind).map(|(_, name)| name);
+            return Err(GenerateError::NoPath {
+                path: written.to_owned(),
+                why: format!("this kernel has no such type{}", near(name, names)),
+            });
+        };
+        self.skipped_types.insert(id);
+        self.skipped.push(written.to_owned());
+        Ok(())
+    }
+
+    /// A pointer named by an argument and members.
+    pub(super) fn path(
+        &mut self,
+        path: &str,
+        how: &'static str,
+        parameters: &[Parameter],
+    ) -> Result<(), GenerateError> {
+        let btf = self.btf;
+        let lost = |why: String| GenerateError::NoPath {
+            path: path.to_owned(),
+            why,
+        };
+        let mut parts = path.split('.');
+        let first = parts.next().unwrap_or_default();
+        let names = || parameters.iter().map(|one| btf.parameter_name(one));
+        let argument = parameters
+            .iter()
+            .find(|one| btf.parameter_name(one) == first);
+        let argument = argument.ok_or_else(|| {
+            lost(format!(
+                "there is no argument `{first}`{}",
+                near(first, names())
+            ))
+        })?;
+        let mut of =
+            pointee(btf, argument.of).ok_or_else(|| lost(format!("`{first}` is no pointer")))?;
+        let mut owner = None;
+        for name in parts {
+            let Some(field) = btf.field(of, name) else {
+                let names = btf.fields(of).into_iter().map(|(name, _)| name);
+                let near = near(name, names);
+                let of = btf.type_name(of);
+                return Err(lost(format!("`{of}` has no member `{name}`{near}")));
+            };
+            owner = Some((of, name));
+            of = pointee(btf, field.of).unwrap_or_else(|| btf.resolve(field.of));
+        }
+        let Some((owner, name)) = owner else {
+            return Err(lost("name a member: `ARGUMENT.MEMBER`".to_owned()));
+        };
+        self.asked
+            .entry(owner)
+            .or_default()
+            .push((name.to_owned(), how));
+        if how.is_empty() {
+            self.reached.push(of);
+            // A rule of its own, though empty, says that the hub is to be crossed.
+            if self.hubs.contains(&of) {
+                self.asked.entry(of).or_default();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rules of all types that are reached within `depth` pointers.
+    pub(super) fn write(&mut self, depth: u32, text: &mut String) {
+        for name in &self.skipped {
+            let _ = write!(text, "\nskip {name};\n");
+        }
+        let mut asked = std::mem::take(&mut self.asked);
+        let mut written: HashSet<TypeId> = HashSet::new();
+        let mut count = 0;
+        let mut level = std::mem::take(&mut self.reached);
+        for left in (0..depth.min(16)).rev() {
+            let mut next = Vec::new();
+            // What is contained belongs to the same level.
+            while let Some(id) = level.pop() {
+                if !written.insert(id) {
+                    continue;
+                }
+                let own = asked.remove(&id);
+                let mut body = String::new();
+                for (member, how) in own.iter().flatten() {
+                    let _ = writeln!(body, "    {member}{how};");
+                }
+                if let Some(rule) = self.known.get(&id) {
+                    next.extend(rule.iter().filter_map(|member| self.leads_to(id, member)));
+                    level.extend(self.contained(id));
+                } else if self.is_named(id) && count < MOST_RULES {
+                    let named = own
+                        .iter()
+                        .flatten()
+                        .map(|(name, _)| name.as_str())
+                        .collect();
+                    self.members(id, left > 0, &named, &mut body, &mut next, &mut level);
+                }
+                if !body.is_empty() || own.is_some() {
+                    count += 1;
+                    let _ = write!(text, "\n{} {{\n{body}}}\n", self.btf.type_name(id));
+                }
+            }
+            level = next;
+        }
+        for (id, members) in asked {
+            let _ = write!(text, "\n{} {{\n", self.btf.type_name(id));
+            for (member, how) in members {
+                let _ = writeln!(text, "    {member}{how};");
+            }
+            text.push_str("}\n");
+        }
+    }
+
+    /// Whether its name leads to it; one that stands for several leads to the first.
+    fn is_named(&self, id: TypeId) -> bool {
+        let kind = match self.btf.kind(id) {
+            Kind::Union(_) => return false,
+            _ => NamedKind::Struct,
+        };
+        let name = self.btf.name(id);
+        !name.is_empty()
+            && !LINKS.contains(&name)
+            && !self.hubs.contains(&id)
+            && self.btf.find(kind, name) == Some(id)
+    }
+
+    /// The type that a member of a known rule leads to by itself.
+    fn leads_to(&self, of: TypeId, member: &MemberRule) -> Option<TypeId> {
+        let field = find_field(self.btf, of, &member.path.value, member.path.span).ok()?;
+        let to = pointee(self.btf, field.of)?;
+        let to = pointee(self.btf, to).unwrap_or(to);
+        self.btf.composite(to)?;
+        (!self.hubs.contains(&to)).then_some(to)
+    }
+
+    /// Structures that a type contains.
+    fn contained(&self, of: TypeId) -> Vec<TypeId> {
+        let fields = self.btf.fields(of).into_iter();
+        fields
+            .map(|(_, field)| self.btf.resolve(field.of))
+            .filter(|id| self.btf.composite(*id).is_some())
+            .collect()
+    }
+
+    /// Members that BTF alone shows a way from.
+    fn members(
+        &self,
+        id: TypeId,
+        pointers: bool,
+        named: &HashSet<&str>,
+        body: &mut String,
+        next: &mut Vec<TypeId>,
+        level: &mut Vec<TypeId>,
+    ) {
+        let btf = self.btf;
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for (member, field) in btf.fields(id) {
+            let (Some(at), Some(size)) = (field.offset(), btf.size(field.of)) else {
+                continue;
+            };
+            let end = at.saturating_add(size);
+            // Which member of a union is in use BTF does not say.
+            let shared = ranges.iter().any(|(s, e)| at < *e && *s < end);
+            ranges.push((at, end));
+            if shared || named.contains(member) {
+                continue;
+            }
+            let declared = btf.declaration(field.of, member);
+            let Some(to) = self.followed(field.of) else {
+                let contained = btf.resolve(field.of);
+                level.extend(btf.composite(contained).map(|_| contained));
+                continue;
+            };
+            if is_byte(btf, to) {
+                let _ = writeln!(body, "    {member}: string max 256;  // {declared}");
+            } else if pointers {
+                let _ = writeln!(body, "    {member};  // {declared}");
+                if !self.hubs.contains(&to) {
+                    next.push(to);
+                }
+            }
+        }
+    }
+
+    /// What a pointer leads to, where it is worth following: its type is known and
+    /// it points into the kernel's own memory.
+    fn followed(&self, of: TypeId) -> Option<TypeId> {
+        let btf = self.btf;
+        let to = pointee(btf, of)?;
+        let Kind::Pointer(tagged) = btf.kind(btf.resolve(of)) else {
+            return None;
+        };
+        if btf.has_tag(*tagged, "user")
+            || btf.has_tag(*tagged, "percpu")
+            || self.skipped_types.contains(&to)
+        {
+            return None;
+        }
+        // Without `const` bytes are a buffer of unknown size.
+        let text = matches!(btf.kind(*tagged), Kind::Const(_)) && is_byte(btf, to);
+        let known = match btf.composite(to) {
+            Some(_) => !LINKS.contains(&btf.name(to)),
+            None => is_char(btf, to) || text,
+        };
+        (known && btf.size(to).is_some_and(|size| size > 0)).then_some(to)
+    }
+}
+
+/// `unsigned char`.
+pub(super) fn is_byte(btf: &Btf, id: TypeId) -> bool {
+    matches!(btf.kind(id), Kind::Int(int) if int.size == 1 && !int.bool)
+}
