@@ -333,6 +333,17 @@ fn recipes_checked() -> Result<()> {
     let text = kflat(&generate)?.succeeds()?.stdout;
     let recipe = folder.write("tcp_sendmsg.kflat", &text)?;
     kflat(&["recipe", "check", &recipe])?.succeeds()?;
+    kflat(&["recipe", "fmt", "--check", &recipe, RECIPE])?.succeeds()?;
+    kflat(&["recipe", "explain", RECIPE])?
+        .succeeds()?
+        .says(&["When vfs_read is called", "d_name.name a string"])?;
+    // What is generated can be told; what is written says it itself.
+    kflat(&[
+        "recipe", "generate", "vfs_read", "--arg", "file", "--depth", "1",
+    ])?
+    .succeeds()?
+    .says(&["limit depth 1;"])?;
+    kflat(&["load", RECIPE, "--depth", "1"])?.fails(1, &["is a recipe", "for functions"])?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use kflat_device::Device;
 
+use crate::automatic::Automatic;
 use crate::recipe_source;
 use crate::type_source::TypeSource;
 
@@ -16,6 +17,8 @@ pub(crate) struct LoadArguments {
     recipe: String,
     #[command(flatten)]
     types: TypeSource,
+    #[command(flatten)]
+    automatic: Automatic,
 }
 
 /// Unload a recipe
@@ -27,7 +30,12 @@ pub(crate) struct UnloadArguments {
 
 pub(crate) fn load(arguments: &LoadArguments) -> Result<()> {
     let device = Device::open()?;
-    let recipe = recipe_source::find(&arguments.recipe, &device, &arguments.types)?;
+    let recipe = recipe_source::find(
+        &arguments.recipe,
+        &device,
+        &arguments.types,
+        &arguments.automatic,
+    )?;
     device.load_recipe(&recipe.program, &recipe.attachment())?;
     anstream::eprintln!("loaded {}: {}", recipe.target, recipe.summary());
     Ok(())

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod automatic;
 mod capture;
 mod colour;
 mod context;

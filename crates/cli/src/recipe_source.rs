@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail};
 use kflat_abi::extension::{KIND_PROGRAM, KIND_SOURCE, KIND_TYPES, MAGIC as CONTAINER};
 use kflat_abi::image::MAGIC as IMAGE;
 use kflat_abi::program::Program;
+use kflat_btf::Btf;
 use kflat_device::{Device, Error};
 use kflat_image::container::{Builder, Container};
-use kflat_recipe::{compile, generate, module_of};
+use kflat_recipe::{compile, generate_with, module_of};
 
+use crate::automatic::Automatic;
 use crate::failure;
 use crate::size;
 use crate::type_source::TypeSource;
@@ -30,25 +32,57 @@ pub(crate) struct Recipe {
 }
 
 /// A recipe file (text or compiled), a loaded recipe or a function.
-pub(crate) fn find(named: &str, device: &Device, types: &TypeSource) -> Result<Recipe> {
+pub(crate) fn find(
+    named: &str,
+    device: &Device,
+    types: &TypeSource,
+    automatic: &Automatic,
+) -> Result<Recipe> {
     let path = Path::new(named);
     if path.is_file() || named.contains('/') || path.extension().is_some_and(|end| end == "kflat") {
+        no_options(named, automatic)?;
         return read(path, types);
     }
     match device.describe(named) {
-        Ok(stored) => return described(&stored.program, &stored.attachment, true),
+        Ok(stored) => {
+            no_options(named, automatic)?;
+            return described(&stored.program, &stored.attachment, true);
+        }
         Err(Error::UnknownRecipe { .. } | Error::BadName { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let text = generated(named, types)?;
+    let text = generated(named, types, automatic)?;
     compiled(&text, &format!("recipe for {named}"), types)
 }
 
+/// A recipe says itself what it follows.
+fn no_options(named: &str, automatic: &Automatic) -> Result<()> {
+    if automatic.is_given() {
+        bail!(
+            "{named} is a recipe, which says itself what to follow: --depth, --max-bytes, \
+             --max-objects, --arg, --global, --type, --follow and --skip are for functions"
+        );
+    }
+    Ok(())
+}
+
+/// The recipes' text in a file, and the types that it is about.
+pub(crate) fn text(path: &Path, types: &TypeSource) -> Result<(String, Btf)> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| format!("can't read recipe {name}"))?;
+    let module = module_of(&text, &name)?;
+    Ok((text, types.load(module.as_deref())?))
+}
+
 /// A recipe from a function's name.
-pub(crate) fn generated(function: &str, types: &TypeSource) -> Result<String> {
+pub(crate) fn generated(
+    function: &str,
+    types: &TypeSource,
+    automatic: &Automatic,
+) -> Result<String> {
     let module = function.split_once(':').map(|(module, _)| module);
     let btf = types.load(module)?;
-    Ok(generate(function, &btf)?)
+    Ok(generate_with(function, &btf, &automatic.options())?)
 }
 
 /// The recipe in a file, text or compiled.

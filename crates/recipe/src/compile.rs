@@ -59,6 +59,30 @@ pub fn compile_all(text: &str, name: &str, btf: &Btf) -> Result<Vec<Compiled>, D
     }
 }
 
+/// What the recipes in `text` follow, what they do not, and why: in words and as
+/// a table for each type.
+///
+/// # Errors
+/// All that is wrong with the recipes, each at its place.
+pub fn explain(text: &str, name: &str, btf: &Btf) -> Result<String, Diagnostics> {
+    let parsed = include::parse_all(text, name)?;
+    let all = compile_parsed(&parsed, text, btf)?;
+    if all.is_empty() {
+        return Err(no_recipe(parsed.sources));
+    }
+    let containers = containers(&parsed)?;
+    let mut out = String::new();
+    for recipe in &parsed.files[0].recipes {
+        let function = Function::of(btf, recipe);
+        let mut views = Views::new(btf, function, &parsed.files, &containers);
+        let target = written(&recipe.target.value);
+        let roots = views.roots(recipe, &target);
+        views.complete();
+        crate::explain::recipe(&mut out, &target, recipe, &roots, &views);
+    }
+    Ok(out)
+}
+
 /// Checks rules that belong to no recipe, as a text to be included has them.
 ///
 /// # Errors

@@ -52,7 +52,9 @@ pub fn fmt(text: &str, name: &str) -> Result<String, Diagnostics> {
         depth = (depth + parts.opens).saturating_sub(parts.closes);
         in_comment = parts.in_comment;
         if !parts.code.is_empty() {
-            continued = !parts.code.ends_with([';', '{', '}', ':']);
+            let is_case = parts.code.starts_with("case") || parts.code.starts_with("else");
+            continued =
+                !(parts.code.ends_with([';', '{', '}']) || is_case && parts.code.ends_with(':'));
         }
     }
     Ok(out)

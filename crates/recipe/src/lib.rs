@@ -16,6 +16,7 @@ mod container;
 mod count;
 mod diagnostics;
 mod encode;
+mod explain;
 mod fill;
 mod follow;
 mod format;
@@ -32,7 +33,7 @@ mod scope;
 mod syntax;
 mod views;
 
-pub use compile::{Compiled, check_rules, compile, compile_all, module_of};
+pub use compile::{Compiled, check_rules, compile, compile_all, explain, module_of};
 pub use diagnostics::{Diagnostics, Problem, Span};
 pub use format::fmt;
 pub use generate::{AutoOptions, GenerateError, generate, generate_with};

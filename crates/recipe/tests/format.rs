@@ -9,7 +9,7 @@ fn indentation_spaces_and_empty_lines_become_usual() {
                 /* as\n      it was */\nview v of void *:\n  as struct x\nif value;\n";
     let expected = "// what it is\n\nrecipe f {\n    file;  // the file\n\n    limit depth 3;\n}\n\n\
                     struct file { f_inode;\n    switch x {\n        case 1, 2: a;\n        else: skip_me: skip;\n} }\n\
-                    /* as\n      it was */\nview v of void *:\nas struct x\n    if value;\n";
+                    /* as\n      it was */\nview v of void *:\n    as struct x\n    if value;\n";
     let formatted = fmt(text, "t").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(formatted, expected);
 }

@@ -783,3 +783,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_recipe_is_explained_in_words() {
+    let text = "recipe probe at return { thing; buf: user bytes n; limit depth 7; }
+        struct thing { next; table: hlist of struct thing by hash { any: whole object; }
+            switch kind { case FANCY: plain; case PLAIN: fancy: as struct rb_node if wide; else: number: skip; } }";
+    let shown = kflat_recipe::explain(text, "t", &rich()).unwrap_or_else(|error| panic!("{error}"));
+    for line in [
+        "When probe returns, this is captured:",
+        "  thing  struct thing",
+        "  buf    as many as the recipe counts: bytes, in memory of the process",
+        "plain as a string; fancy as struct rb_node, under a condition; nothing",
+        "not followed, of unknown type: any",
+        "not followed, a link whose head is elsewhere: node, hash",
+        "not followed, no rule names them: things",
+        "struct thing, by a rule for this way to it",
+        "  any  the whole object, as bytes",
+        "  depth  7",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}

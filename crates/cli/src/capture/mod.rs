@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use kflat_device::{Device, EnableOptions};
 
 pub(crate) use self::target::{BECOME, become_command};
+use crate::automatic::Automatic;
 use crate::failure::NoCapture;
 use crate::size;
 use crate::type_source::TypeSource;
@@ -71,6 +72,8 @@ pub(crate) struct Arguments {
     debug: bool,
     #[command(flatten)]
     types: TypeSource,
+    #[command(flatten)]
+    automatic: Automatic,
     /// The command to capture from
     #[arg(last = true, conflicts_with = "pid")]
     command: Vec<OsString>,
@@ -112,7 +115,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let device = Device::open()?;
-    let recipe = recipe_source::find(&arguments.recipe, &device, &arguments.types)?;
+    let recipe = recipe_source::find(
+        &arguments.recipe,
+        &device,
+        &arguments.types,
+        &arguments.automatic,
+    )?;
     // A call can't be waited for twice: what can fail, fails before.
     let output = Output::prepare(arguments.output.as_deref(), &recipe.target)?;
     let machine = Machine::look(&device);

@@ -1,0 +1,72 @@
+//! What a recipe that is made from a function's name shall follow.
+
+use kflat_recipe::AutoOptions;
+
+use crate::size;
+
+/// Options for functions, for which a recipe is generated.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "For a function without a recipe")]
+pub(crate) struct Automatic {
+    /// Pointers to follow from an argument to an object [default: 3]
+    #[arg(long, value_name = "N")]
+    depth: Option<u32>,
+    /// Bytes to capture at most [default: 1M]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_bytes: Option<u64>,
+    /// Objects to capture at most [default: 2000]
+    #[arg(long, value_name = "N")]
+    max_objects: Option<u32>,
+    /// Only this argument; may be given more than once
+    #[arg(long = "arg", value_name = "NAME")]
+    arguments: Vec<String>,
+    /// Also this global, of that type: `init_task=struct task_struct`
+    #[arg(long = "global", value_name = "SYMBOL=TYPE", value_parser = pair)]
+    globals: Vec<(String, String)>,
+    /// What an argument that is `void *` points to: `data=struct foo`
+    #[arg(long = "type", value_name = "ARGUMENT=TYPE", value_parser = pair)]
+    types: Vec<(String, String)>,
+    /// Follow this pointer too: `file.f_inode.i_sb`
+    #[arg(long, value_name = "PATH")]
+    follow: Vec<String>,
+    /// Don't follow this pointer, or pointers to this type (`struct net`)
+    #[arg(long, value_name = "PATH-OR-TYPE")]
+    skip: Vec<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, of) = text
+        .split_once('=')
+        .ok_or("a name, `=` and a type: `data=struct foo`")?;
+    Ok((name.trim().to_owned(), of.trim().to_owned()))
+}
+
+impl Automatic {
+    /// Whether any of them was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.depth.is_some()
+            || self.max_bytes.is_some()
+            || self.max_objects.is_some()
+            || [&self.arguments, &self.follow, &self.skip]
+                .iter()
+                .any(|given| !given.is_empty())
+            || [&self.globals, &self.types]
+                .iter()
+                .any(|given| !given.is_empty())
+    }
+
+    /// As the compiler takes them.
+    pub(crate) fn options(&self) -> AutoOptions {
+        let default = AutoOptions::default();
+        AutoOptions {
+            depth: self.depth.unwrap_or(default.depth),
+            max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
+            max_objects: self.max_objects.unwrap_or(default.max_objects),
+            arguments: self.arguments.clone(),
+            globals: self.globals.clone(),
+            types: self.types.clone(),
+            follow: self.follow.clone(),
+            skip: self.skip.clone(),
+        }
+    }
+}

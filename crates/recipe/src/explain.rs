@@ -1,0 +1,188 @@
+//! What a recipe follows, in words.
+
+use std::fmt::Write as _;
+
+use kflat_abi::program::{self as abi, ACTION_KEEP, ACTION_USER, NONE};
+use kflat_btf::{Kind, TypeId};
+
+use crate::encode::NamedRoot;
+use crate::names::pointee;
+use crate::syntax::Recipe;
+use crate::views::{Body, PathAction, View, Views};
+
+/// Describes one recipe.
+pub(crate) fn recipe(
+    out: &mut String,
+    target: &str,
+    recipe: &Recipe,
+    roots: &[NamedRoot],
+    views: &Views<'_>,
+) {
+    let when = match recipe.at_return {
+        true => "returns",
+        false => "is called",
+    };
+    let _ = writeln!(out, "When {target} {when}, this is captured:\n");
+    let rows = roots.iter().map(|root| {
+        let name = root.name.as_deref().unwrap_or("(unnamed)");
+        (name.to_owned(), described(&root.action, views))
+    });
+    table(out, rows.collect());
+    for view in &views.views {
+        describe_view(out, view, views);
+    }
+    let limits = recipe.limits;
+    let rows: Vec<(String, String)> = [
+        ("depth", limits.depth.map(u64::from)),
+        ("objects", limits.objects.map(u64::from)),
+        ("bytes", limits.bytes),
+        ("elements", limits.elements.map(u64::from)),
+        ("string", limits.string.map(u64::from)),
+        ("time in ns", limits.time_ns),
+    ]
+    .into_iter()
+    .filter_map(|(name, limit)| Some((name.to_owned(), limit?.to_string())))
+    .collect();
+    if !rows.is_empty() {
+        out.push_str("\nIt ends early, and says so, at these limits:\n\n");
+        table(out, rows);
+    }
+}
+
+fn describe_view(out: &mut String, view: &View<'_>, views: &Views<'_>) {
+    let missing = not_followed(view, views);
+    let mut rows: Vec<(String, String)> = (view.actions.iter())
+        .map(|action| (shown(&action.path).to_owned(), described(action, views)))
+        .collect();
+    if let Some(tail) = view.tail {
+        let target = name(views, tail.target);
+        rows.push((
+            "(flexible array)".to_owned(),
+            format!("its elements, {target}"),
+        ));
+    }
+    if rows.is_empty() && missing.is_empty() {
+        return;
+    }
+    let way = match view.body {
+        Body::Flat => ", a hub that is captured but not crossed",
+        Body::Members(_) | Body::Way(_) if view.environment == 0 => {
+            ", by a rule for this way to it"
+        }
+        _ if view.node.is_some() => ", as a node of a tree",
+        _ => "",
+    };
+    let _ = writeln!(out, "\n{}{way}\n", view.name);
+    table(out, rows);
+    for (why, members) in missing {
+        let _ = writeln!(out, "  not followed, {why}: {}", members.join(", "));
+    }
+}
+
+/// Pointers that nothing is done with, by the reason.
+fn not_followed(view: &View<'_>, views: &Views<'_>) -> Vec<(&'static str, Vec<String>)> {
+    let btf = views.btf;
+    let mut found: Vec<(&'static str, Vec<String>)> = vec![
+        ("of unknown type", Vec::new()),
+        ("a link whose head is elsewhere", Vec::new()),
+        ("no rule names them", Vec::new()),
+    ];
+    if matches!(view.body, Body::Flat) || btf.composite(view.of).is_none() {
+        return Vec::new();
+    }
+    for (name, field) in btf.fields(view.of) {
+        let Some(at) = field.offset() else { continue };
+        let size = btf.size(field.of).unwrap_or(0);
+        let done = view.actions.iter().any(|found| {
+            let offset = u64::from(found.action.offset);
+            offset >= at && offset < at + size.max(1)
+        });
+        if done {
+            continue;
+        }
+        let to = pointee(btf, field.of);
+        let of = btf.name(btf.resolve(field.of));
+        match to {
+            Some(to) if to == TypeId::VOID || btf.size(to).is_none() => {
+                found[0].1.push(name.to_owned());
+            }
+            Some(to) if matches!(btf.kind(to), Kind::Prototype { .. }) => {}
+            Some(_) => found[2].1.push(name.to_owned()),
+            None if of.ends_with("list_head") || of.ends_with("list_node") || of == "rb_node" => {
+                found[1].1.push(name.to_owned());
+            }
+            None => {}
+        }
+    }
+    found.retain(|(_, members)| !members.is_empty());
+    found
+}
+
+/// What an action does.
+fn described(found: &PathAction, views: &Views<'_>) -> String {
+    let action = found.action;
+    let target = name(views, action.target);
+    let many = match action.count.kind {
+        abi::OPERAND_CONSTANT if action.count.value == 1 => String::new(),
+        abi::OPERAND_CONSTANT => format!("{} x ", action.count.value),
+        abi::OPERAND_UNTIL => "up to a last one: ".to_owned(),
+        _ => "as many as the recipe counts: ".to_owned(),
+    };
+    let mut text = match action.op {
+        abi::OP_POINTER if found.extra.start != NONE => format!("the whole object, as {target}"),
+        abi::OP_POINTER if action.shift != 0 => format!("the {target} around it"),
+        abi::OP_POINTER => format!("{many}{target}"),
+        abi::OP_STRING => "a string".to_owned(),
+        abi::OP_FUNCTION => "a function, by its symbol".to_owned(),
+        abi::OP_EMBED => format!("{many}{target} lies here"),
+        abi::OP_LIST..=abi::OP_CHAIN => format!("a list of {target}"),
+        abi::OP_PER_CPU => format!("{many}{target} of each CPU"),
+        abi::OP_CHOICE => {
+            let ways: Vec<String> = (found.cases.iter())
+                .map(|case| match &case.action {
+                    Some(action) => {
+                        format!("{} as {}", shown(&action.path), described(action, views))
+                    }
+                    None => "nothing".to_owned(),
+                })
+                .collect();
+            format!("one of: {}", ways.join("; "))
+        }
+        _ => String::new(),
+    };
+    for (is, word) in [
+        (action.tag_mask != 0, "without its tag"),
+        (found.extra.decode != NONE, "decoded"),
+        (action.flags & ACTION_USER != 0, "in memory of the process"),
+        (action.flags & ACTION_KEEP != 0, "the word keeps its value"),
+        (found.extra.condition != NONE, "under a condition"),
+    ] {
+        if is {
+            let _ = write!(text, ", {word}");
+        }
+    }
+    text
+}
+
+fn shown(path: &str) -> &str {
+    match path {
+        "" => "(the word)",
+        path => path,
+    }
+}
+
+fn name(views: &Views<'_>, target: u32) -> String {
+    let view = views.views.get(target as usize);
+    match view.map(|view| view.name.as_str()) {
+        Some("void") => "bytes".to_owned(),
+        Some(name) => name.to_owned(),
+        None => String::new(),
+    }
+}
+
+fn table(out: &mut String, rows: Vec<(String, String)>) {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, what) in rows {
+        let _ = writeln!(out, "  {name:<width$}  {what}");
+    }
+}
