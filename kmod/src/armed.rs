@@ -54,7 +54,8 @@ impl Handler for Armed {
             self.capture.miss();
             return Decision::RunOn;
         }
-        let entered = self.capture.enter(&self.ready, |hit, arguments| {
+        let entered = self.capture.enter(&self.ready, |hit, arguments, returned| {
+            *returned = call.returned();
             hit.register_count = call.registers(&mut hit.registers);
             hit.probe = call.address();
             for (position, argument) in (0..).zip(arguments) {

@@ -54,6 +54,8 @@ struct Data {
     ready: Option<Arc<Ready>>,
     hit: Hit,
     arguments: [u64; MAX_ARGUMENTS],
+    /// What the function returned; 0 if it has not.
+    returned: u64,
     /// Address of the task's `task_struct`.
     current: u64,
     /// Room for a line of the debug log: it would be much of the stack.
@@ -140,6 +142,7 @@ impl Capture {
                 ..Hit::ZERO
             },
             arguments: [0; MAX_ARGUMENTS],
+            returned: 0,
             current: 0,
             line: Line::new(),
             started_ns: 0,
@@ -167,7 +170,7 @@ impl Capture {
     pub(crate) fn enter(
         &self,
         ready: &Arc<Ready>,
-        fill: impl FnOnce(&mut Hit, &mut [u64; MAX_ARGUMENTS]),
+        fill: impl FnOnce(&mut Hit, &mut [u64; MAX_ARGUMENTS], &mut u64),
     ) -> Option<Entered<'_>> {
         let Some(mut held) = self.data.take(ARMED) else {
             self.miss();
@@ -180,7 +183,7 @@ impl Capture {
         (data.hit.boot_ns, data.hit.wall_ns) = clock::stamp();
         (data.hit.pid, data.hit.tid, data.hit.comm) = task::current_ids();
         data.hit.cpu = clock::cpu();
-        fill(&mut data.hit, &mut data.arguments);
+        fill(&mut data.hit, &mut data.arguments, &mut data.returned);
         Some(Entered {
             capture: self,
             data: held,
@@ -350,10 +353,16 @@ impl Entered<'_> {
 }
 
 /// What the program of `ready` begins with.
-fn inputs<'d>(ready: &'d Ready, arguments: &'d [u64], current: u64, cpu: u32) -> Inputs<'d> {
+fn inputs<'d>(
+    ready: &'d Ready,
+    arguments: &'d [u64],
+    returned: u64,
+    current: u64,
+    cpu: u32,
+) -> Inputs<'d> {
     Inputs {
         arguments,
-        returned: 0,
+        returned,
         current,
         globals: &ready.globals,
         cpu,
@@ -364,7 +373,13 @@ fn inputs<'d>(ready: &'d Ready, arguments: &'d [u64], current: u64, cpu: u32) ->
 // Not inlined: two engines in one function would take the stack of both.
 #[inline(never)]
 fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
-    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let inputs = inputs(
+        ready,
+        &data.arguments,
+        data.returned,
+        data.current,
+        data.hit.cpu,
+    );
     let area = data.target.as_mut()?.words();
     let regions = (&mut *data.work, area, &mut data.state);
     let memory = &mut data.memory;
@@ -381,7 +396,13 @@ fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
 
 #[inline(never)]
 fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
-    let inputs = inputs(ready, &data.arguments, data.current, data.hit.cpu);
+    let inputs = inputs(
+        ready,
+        &data.arguments,
+        data.returned,
+        data.current,
+        data.hit.cpu,
+    );
     let area = data.target.as_mut()?.words();
     let regions = (&mut *data.work, area, &mut data.state);
     let verified = ready.verified()?;

@@ -65,6 +65,12 @@ impl Call<'_> {
         read.then_some(value)
     }
 
+    /// What the function returned; 0 if it has not.
+    pub(crate) fn returned(&self) -> u64 {
+        // SAFETY: The call is there during the hit.
+        unsafe { self.call.as_ref() }.returned
+    }
+
     /// Address of the probed instruction; 0: a tracepoint has none.
     pub(crate) fn address(&self) -> u64 {
         // SAFETY: The call is there during the hit.

@@ -1,5 +1,6 @@
 //! A recipe with all that has to be known before its hit.
 
+use kflat_abi::program::PROGRAM_AT_RETURN;
 use kflat_engine::Verified;
 
 use crate::alloc::Buffer;
@@ -19,6 +20,7 @@ pub(crate) struct Ready {
     /// What is added to a per-CPU address, by number of the CPU; all ones: there is
     /// no such CPU.
     pub(crate) per_cpu: Buffer<u64>,
+    at_return: bool,
 }
 
 impl Ready {
@@ -28,6 +30,7 @@ impl Ready {
         Ok(Self {
             globals: resolve_globals(&verified)?,
             per_cpu: per_cpu_offsets()?,
+            at_return: verified.program().header().flags & PROGRAM_AT_RETURN != 0,
             recipe,
             index,
         })
@@ -45,7 +48,7 @@ impl Ready {
 
     /// Where it waits. `EFAULT`: its name makes no sense.
     pub(crate) fn site(&self) -> Result<Site<'_>> {
-        Site::parse(self.name(), false).ok_or(Error::EFAULT)
+        Site::parse(self.name(), self.at_return).ok_or(Error::EFAULT)
     }
 }
 

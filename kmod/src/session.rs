@@ -277,7 +277,7 @@ impl Session {
 
 /// Captures in this context, with no probe.
 fn run_now(capture: &Capture, ready: &Arc<Ready>, arguments: &[u64]) -> Result {
-    let entered = capture.enter(ready, |_, all| {
+    let entered = capture.enter(ready, |_, all, _| {
         for (into, argument) in all.iter_mut().zip(arguments) {
             *into = *argument;
         }

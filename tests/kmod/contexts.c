@@ -34,6 +34,17 @@ noinline u64 kflat_test_many(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u6
 	return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i + 10 * j;
 }
 
+/* What it returns is known only then: a recipe that captures too early has nothing. */
+noinline struct kflat_test_node *kflat_test_find(struct kflat_test_world *world, u64 id)
+{
+	struct kflat_test_node *node;
+
+	list_for_each_entry(node, &world->nodes, link)
+		if (node->id == id)
+			return node;
+	return NULL;
+}
+
 static u64 call(u64 number)
 {
 	u64 result = kflat_test_target(&kflat_test_world, number);

@@ -56,6 +56,7 @@ int kflat_test_device_read(void);
 /* The targets: each counts how often its body was executed. */
 u64 kflat_test_target(struct kflat_test_world *world, u64 number);
 u64 kflat_test_many(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h, u64 i, u64 j);
+struct kflat_test_node *kflat_test_find(struct kflat_test_world *world, u64 id);
 u64 kflat_test_runs(void);
 #define KFLAT_TEST_RESULT(number) ((number) * 3 + 1)
 

@@ -49,6 +49,13 @@ static int case_many(void)
 	return !(runs == 1 && result == 385) && !(runs == 0 && result == 0);
 }
 
+static int case_find(void)
+{
+	struct kflat_test_node *node = kflat_test_find(&kflat_test_world, 3);
+
+	return !node || node->id != 3;
+}
+
 static int case_hammer(void)
 {
 	u64 wrong = kflat_test_hammer(20000);
@@ -85,6 +92,7 @@ static const struct {
 	{ "hrtimer", case_hrtimer },	/* in a hard interrupt */
 	{ "irq_work", case_irq_work },	/* in a hard interrupt */
 	{ "many", case_many },		/* kflat_test_many(1, 2, ... 10) */
+	{ "find", case_find },		/* kflat_test_find(.., 3) */
 	{ "hammer", case_hammer },	/* kflat_test_target() on all CPUs at once */
 	{ "int3", case_int3 },		/* registers around kflat_test_by_int3() */
 	{ "ftrace", case_ftrace },	/* registers around kflat_test_by_ftrace() */

@@ -2,8 +2,8 @@
 
 use kflat_abi::program::{
     Action, Global, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING,
-    OPERAND_MEMBER, Operand, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS,
-    Table, Type, VERSION,
+    OPERAND_MEMBER, Operand, PROGRAM_AT_RETURN, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL,
+    ROOT_RETURNED, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -16,6 +16,7 @@ pub(crate) struct Recipe {
     globals: Vec<Global>,
     strings: Vec<u8>,
     target: u32,
+    flags: u32,
 }
 
 /// What to do with a member.
@@ -141,6 +142,13 @@ impl Recipe {
         self.root(name, ROOT_CURRENT, 0, target)
     }
 
+    /// Captures at the return, and adds a root: what is returned points to a
+    /// `target`.
+    pub(crate) fn returned(mut self, name: &str, target: u32) -> Self {
+        self.flags |= PROGRAM_AT_RETURN;
+        self.root(name, ROOT_RETURNED, 0, target)
+    }
+
     fn root(mut self, name: &str, source: u8, value: u32, to: u32) -> Self {
         let name = self.text(name);
         let action = self.action(pointer(0, to), "");
@@ -171,6 +179,7 @@ impl Recipe {
             version: VERSION,
             size: (Header::SIZE + body.len()) as u32,
             target: self.target,
+            flags: self.flags,
             types,
             actions,
             roots,

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::Story;
 use crate::child::Child;
-use crate::facts::{call_runs, symbol};
+use crate::facts::{call, call_runs, kprobes, symbol};
 use crate::program::Recipe;
 use crate::session::{Options, Session};
 use crate::world::{self, Scene};
@@ -12,6 +12,8 @@ use crate::world::{self, Scene};
 pub(crate) const STORIES: &[Story] = &[
     ("at_an_address", at_an_address),
     ("an_address_that_is_no_code_is_refused", no_code),
+    ("at_a_return", at_a_return),
+    ("a_return_can_neither_skip_nor_halt", a_return_runs_on),
     ("at_a_tracepoint", at_a_tracepoint),
     ("an_unknown_tracepoint_is_refused", no_tracepoint),
     ("the_first_of_several_recipes_captures", several_recipes),
@@ -52,6 +54,37 @@ fn no_code() -> Result<()> {
     Ok(())
 }
 
+const FIND: &str = "kflat_test:kflat_test_find";
+
+/// What is found, and where it was looked for.
+fn found() -> Recipe {
+    Recipe::new(FIND)
+        .ty("struct kflat_test_node", 80, &[])
+        .ty("struct kflat_test_world", 64, &[])
+        .returned("found", 0)
+        .argument("world", 0, 1)
+}
+
+fn at_a_return() -> Result<()> {
+    let scene = Scene::with(FIND, &found())?;
+    scene.enable(own_pid())?;
+    Child::start(|| call("find").map(|_| ()))?.join()?;
+    ensure!(scene.session.poll(0)? == 0, "captured for another process");
+    call("find")?;
+    let image = scene.captured()?;
+    let id = image.word(image.root(0)?)?;
+    ensure!(id == 3, "node {id} was returned");
+    let magic = image.word(image.root(1)?)?;
+    ensure!(magic == world::MAGIC, "its argument is gone: {magic:#x}");
+    let kept = kprobes()?;
+    ensure!(kept.trim().is_empty(), "still armed: {kept}");
+    Ok(())
+}
+
+fn a_return_runs_on() -> Result<()> {
+    neither_skips_nor_halts(&Scene::with(FIND, &found())?)
+}
+
 /// Both roots are the task that forks.
 fn forked(target: &str) -> Recipe {
     Recipe::new(target)
@@ -80,7 +113,10 @@ fn no_tracepoint() -> Result<()> {
 }
 
 fn a_tracepoint_runs_on() -> Result<()> {
-    let scene = Scene::with(FORK, &forked(FORK))?;
+    neither_skips_nor_halts(&Scene::with(FORK, &forked(FORK))?)
+}
+
+fn neither_skips_nor_halts(scene: &Scene) -> Result<()> {
     for options in [
         Options {
             stop_machine: true,
@@ -91,7 +127,7 @@ fn a_tracepoint_runs_on() -> Result<()> {
             ..own_pid()
         },
     ] {
-        let error = refused_with(&scene, options);
+        let error = refused_with(scene, options);
         ensure!(error == Some(libc::EINVAL), "{error:?}");
     }
     Ok(())

@@ -22,8 +22,6 @@ pub struct Compiled {
     pub types: Vec<u8>,
     /// The recipe's text.
     pub source: String,
-    /// Capture at this hit and no earlier one, counted from 1.
-    pub nth: Option<u32>,
 }
 
 /// Compiles the recipe in `text` for a kernel with the types `btf`; `name` is
@@ -203,6 +201,13 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
             .help("a root may have a condition: `ARGUMENT if EXPRESSION;`"),
         );
     }
+    if let Some(span) = recipe.nth {
+        views.problem(
+            Problem::new("`nth` is not supported yet", span, "can't be carried out").help(
+                "the first hit is captured; a root may have a condition: `ARGUMENT if EXPRESSION;`",
+            ),
+        );
+    }
     views.complete();
     let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
     let mut subset = Subset::of(views.btf, &types);
@@ -230,7 +235,6 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
         program,
         types,
         source: text.to_owned(),
-        nth: recipe.nth,
     }
 }
 

@@ -249,7 +249,8 @@ impl Parser {
             }
             recipe.when = Some(self.expression()?);
         } else if self.accept_word("nth") {
-            recipe.nth = Some(self.number32()?.max(1));
+            recipe.nth = Some(self.behind());
+            self.number32()?;
         } else if self.accept_word("detect") {
             self.expect_word("changes")?;
             recipe.detect_changes = true;

@@ -33,7 +33,8 @@ pub(crate) struct Recipe {
     pub(crate) limits: Limits,
     pub(crate) detect_changes: bool,
     pub(crate) when: Option<Expression>,
-    pub(crate) nth: Option<u32>,
+    /// Where it is asked for.
+    pub(crate) nth: Option<Span>,
 }
 
 /// `function`, `module:function`, either with `+offset`.
