@@ -1,22 +1,17 @@
 //! The build root: a private Debian 13 with the compilers, the headers of all
 //! kernels and the emulator, so that results don't depend on the machine.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 
-use crate::apt::{self, Mirror};
+use crate::apt::Mirror;
 use crate::kernels::{self, Archive, Kernel};
-use crate::lock::Lock;
-use crate::{process, progress, workspace};
-
-/// Its base system.
-const SUITE: &str = "trixie";
+use crate::root::{self, EXCLUDED, Recipe, Root, SUITE, command_in, same};
+use crate::{process, progress};
 
 /// What it has beside the base system and the kernels' headers.
 const PACKAGES: &[&str] = &[
@@ -41,26 +36,13 @@ const PACKAGES: &[&str] = &[
     "qemu-system-x86",
 ];
 
-/// What no build needs, left out to be quick.
-const EXCLUDED: &[&str] = &[
-    "/usr/share/doc/*",
-    "/usr/share/man/*",
-    "/usr/share/info/*",
-    "/usr/share/locale/*",
-    // Some headers depend on their image; guests boot an unpacked copy.
-    "/usr/lib/modules/*",
-];
-
 /// To be raised when the way it is made changes.
 const REVISION: u32 = 1;
-
-/// Roots of other recipes are kept this long after their last use.
-const KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// A finished build root.
 #[derive(Debug, Clone)]
 pub(crate) struct BuildRoot {
-    directory: PathBuf,
+    root: Root,
     /// Oldest first.
     pub(crate) kernels: Vec<Kernel>,
     /// Versions of the compilers: part of what a build result depends on.
@@ -82,160 +64,42 @@ impl BuildRoot {
     }
 
     fn get_or_renew(renew: bool) -> Result<Self> {
-        let cache = workspace::cache()?;
-        let directory = cache.join(format!("buildroot-{}", recipe_hash()));
-        let manifest = directory.join("manifest");
-        if !renew && manifest.is_file() {
-            return Self::open(&directory);
-        }
-        let _lock = Lock::acquire(&cache.join("lock"))?;
-        if !renew && manifest.is_file() {
-            return Self::open(&directory);
-        }
-        require_root()?;
-        clean(&cache, &directory)?;
-        let log = cache.join("buildroot.log");
-        let _ = fs::remove_file(&log);
-        apt::ensure_programs(
-            &[("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux")],
-            &log,
-        )?;
-        let partial = cache.join(format!("partial-{}", std::process::id()));
-        progress::step("Making the build root (once; a few minutes)", || {
-            make(&partial, &log)
-        })?;
-        if directory.exists() {
-            remove(&directory)?;
-        }
-        fs::rename(&partial, &directory)?;
-        let link = cache.join("buildroot");
-        let _ = fs::remove_file(&link);
-        std::os::unix::fs::symlink(&directory, &link)?;
-        Self::open(&directory)
-    }
-
-    fn open(directory: &Path) -> Result<Self> {
-        let manifest = directory.join("manifest");
-        let text = fs::read_to_string(&manifest)
-            .with_context(|| format!("can't read {}", manifest.display()))?;
-        // The time of last use, for `clean`; a read-only cache is fine.
-        let _ = fs::File::options()
-            .append(true)
-            .open(&manifest)
-            .and_then(|file| file.set_modified(SystemTime::now()));
+        let recipe = Recipe {
+            kind: "buildroot",
+            content: format!(
+                "{SUITE} {PACKAGES:?} {EXCLUDED:?} {:?} {REVISION}",
+                kernels::ORIGINS
+            ),
+            title: "Making the build root (once; a few minutes)",
+        };
+        let root = Root::get(&recipe, renew, make)?;
+        let manifest = root.manifest()?;
         Ok(Self {
-            directory: directory.to_path_buf(),
-            kernels: text.lines().filter_map(Kernel::from_line).collect(),
-            tools: text
+            root,
+            kernels: manifest.lines().filter_map(Kernel::from_line).collect(),
+            tools: manifest
                 .lines()
                 .filter(|line| line.starts_with("tool "))
                 .collect(),
         })
     }
 
-    /// Its root directory.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.directory.join("root")
-    }
-
     /// Where `kernel` is unpacked: `vmlinuz` and `lib/modules/RELEASE`.
     pub(crate) fn kernel(&self, kernel: &Kernel) -> PathBuf {
         self.directory.join("kernels").join(&kernel.series)
     }
+}
 
-    /// A command inside, started in `directory`, that sees `binds` at the
-    /// paths they have outside.
-    pub(crate) fn command(
-        &self,
-        directory: &Path,
-        binds: &[&Path],
-        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
-    ) -> Command {
-        command_in(&self.root(), directory, &same(binds), arguments)
-    }
+impl Deref for BuildRoot {
+    type Target = Root;
 
-    /// As [`command`](Self::command), with directories `(outside, inside)`,
-    /// mounted in this order.
-    pub(crate) fn command_mapped(
-        &self,
-        directory: &Path,
-        binds: &[(PathBuf, PathBuf)],
-        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
-    ) -> Command {
-        command_in(&self.root(), directory, binds, arguments)
+    fn deref(&self) -> &Root {
+        &self.root
     }
 }
 
-/// Directories that are inside where they are outside.
-fn same(binds: &[&Path]) -> Vec<(PathBuf, PathBuf)> {
-    binds
-        .iter()
-        .map(|path| (path.to_path_buf(), path.to_path_buf()))
-        .collect()
-}
-
-/// Enters `root` in a mount namespace of its own: nothing stays mounted, and
-/// what runs is the process started here, so that it can be killed.
-fn command_in(
-    root: &Path,
-    directory: &Path,
-    binds: &[(PathBuf, PathBuf)],
-    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
-) -> Command {
-    const SCRIPT: &str = r#"
-        root=$1 directory=$2; shift 2
-        mount -t proc proc "$root/proc"
-        mount --rbind /dev "$root/dev"
-        while [ "$1" != -- ]; do
-            mkdir -p "$root$2"; mount --rbind "$1" "$root$2"; shift 2
-        done
-        shift
-        exec chroot "$root" /usr/bin/env -i -C "$directory" HOME=/root LANG=C.UTF-8 \
-            PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" "$@"
-    "#;
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "--",
-            "/bin/sh",
-            "-euc",
-            SCRIPT,
-            process::ENTER,
-        ])
-        .arg(root)
-        .arg(directory)
-        .args(binds.iter().flat_map(|(outside, inside)| [outside, inside]))
-        .arg("--")
-        .args(
-            arguments
-                .into_iter()
-                .map(|argument| argument.as_ref().to_owned())
-                .collect::<Vec<OsString>>(),
-        );
-    command
-}
-
-/// Names this recipe.
-fn recipe_hash() -> String {
-    let mut hash = Sha256::new();
-    hash.update(format!(
-        "{SUITE} {PACKAGES:?} {EXCLUDED:?} {:?} {REVISION}",
-        kernels::ORIGINS
-    ));
-    hex(&hash.finalize())[..12].to_owned()
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Makes everything in `partial`; the manifest comes last.
-fn make(partial: &Path, log: &Path) -> Result<()> {
-    fs::create_dir_all(partial)?;
+/// Makes everything in `partial`.
+fn make(partial: &Path, log: &Path) -> Result<String> {
     let mirror = Mirror::of_this_machine()?;
     let apt = partial.join("apt");
     let archive = progress::step("Fetching lists of packages", || {
@@ -250,7 +114,13 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
     }
     let root = partial.join("root");
     progress::step("Installing compilers, kernel headers and QEMU", || {
-        install(&root, &mirror, &kernels, log)
+        let mut packages: Vec<String> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
+        packages.extend(
+            kernels
+                .iter()
+                .map(|kernel| format!("linux-headers-{}", kernel.release)),
+        );
+        root::install(&root, &packages, &kernels::source_lines(&mirror), log)
     })?;
     progress::step("Fetching and unpacking the kernels", || {
         for kernel in &kernels {
@@ -267,7 +137,7 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
         }
         Ok(())
     })?;
-    remove(&apt)?;
+    root::remove(&apt)?;
 
     let mut manifest = String::new();
     for tool in [
@@ -286,59 +156,7 @@ fn make(partial: &Path, log: &Path) -> Result<()> {
         manifest += &kernel.to_line();
         manifest.push('\n');
     }
-    fs::write(partial.join("manifest"), manifest)?;
-    Ok(())
-}
-
-fn install(root: &Path, mirror: &Mirror, kernels: &[Kernel], log: &Path) -> Result<()> {
-    let mut include: Vec<String> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
-    include.extend(
-        kernels
-            .iter()
-            .map(|kernel| format!("linux-headers-{}", kernel.release)),
-    );
-    let mut command = Command::new("mmdebstrap");
-    command
-        .args(["--mode=root", "--variant=apt", "--architectures=amd64"])
-        // Fast rather than safe: an interrupted build is thrown away anyway.
-        .arg("--dpkgopt=force-unsafe-io")
-        .arg("--aptopt=APT::Install-Recommends \"false\"")
-        .arg("--aptopt=Acquire::Languages \"none\"")
-        .args(
-            EXCLUDED
-                .iter()
-                .map(|path| format!("--dpkgopt=path-exclude={path}")),
-        )
-        .args(machine_apt_options())
-        .arg(format!("--include={}", include.join(",")))
-        .arg(SUITE)
-        .arg(root)
-        .args(kernels::source_lines(mirror))
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        // No initramfs for the image that some headers depend on.
-        .env("INITRD", "No");
-    process::run(&mut command, log)
-        .context("can't make the build root: is there room on the disk, and may this user mount (a container needs CAP_SYS_ADMIN)?")
-}
-
-/// The machine's way to its mirror holds for the build root too.
-fn machine_apt_options() -> Vec<String> {
-    let Ok(dump) = process::output(Command::new("apt-config").arg("dump")) else {
-        return Vec::new();
-    };
-    dump.lines()
-        .filter(|line| {
-            [
-                "Acquire::http::Proxy ",
-                "Acquire::https::Proxy ",
-                "Acquire::Check-Valid-Until ",
-                "Acquire::Check-Date ",
-            ]
-            .iter()
-            .any(|option| line.starts_with(option))
-        })
-        .map(|line| format!("--aptopt={line}"))
-        .collect()
+    Ok(manifest)
 }
 
 /// Module BTF is made against the kernel's own. Debian's headers bring that as
@@ -378,45 +196,5 @@ fn provide_vmlinux(root: &Path, kernel: &Kernel, unpacked: &Path) -> Result<()> 
         bail!("the image of {} holds no ELF file", kernel.release);
     }
     fs::write(vmlinux, elf)?;
-    Ok(())
-}
-
-/// Removes what interrupted builds left, and roots nobody uses any more. To be
-/// called with the lock held.
-fn clean(cache: &Path, current: &Path) -> Result<()> {
-    for entry in fs::read_dir(cache)?.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        let unused = || {
-            path.join("manifest")
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-                .ok()
-                .and_then(|used| used.elapsed().ok())
-                .is_none_or(|idle| idle > KEPT)
-        };
-        if name.starts_with("partial-")
-            || (name.starts_with("buildroot-") && path != current && unused())
-        {
-            remove(&path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes a tree, but nothing that happens to be mounted in it.
-fn remove(path: &Path) -> Result<()> {
-    let mut command = Command::new("rm");
-    command.args(["-rf", "--one-file-system", "--"]).arg(path);
-    process::output(&mut command).map(drop)
-}
-
-fn require_root() -> Result<()> {
-    let id = process::output(Command::new("id").arg("-u"))?;
-    if id.trim() != "0" {
-        bail!(
-            "making the build root needs root (mmdebstrap, mount, chroot): run cargo xtask as root"
-        );
-    }
     Ok(())
 }

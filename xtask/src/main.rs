@@ -12,8 +12,10 @@ mod module;
 mod process;
 mod programs;
 mod progress;
+mod root;
 mod share;
 mod test;
+mod testroot;
 mod verdict;
 mod vm;
 mod workspace;
@@ -26,6 +28,8 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use buildroot::BuildRoot;
+use root::Root;
+use testroot::TestRoot;
 
 /// Builds, boots and tests kflat.
 #[derive(Parser)]
@@ -63,6 +67,12 @@ enum Task {
     Vm(guest::Options),
     /// Run a command in the build root, with the checkout and /tmp in it
     InBuildroot {
+        /// The command and its arguments
+        #[arg(required = true, last = true)]
+        command: Vec<OsString>,
+    },
+    /// The same in the test root: debuggers, a browser, sanitizers
+    InTestroot {
         /// The command and its arguments
         #[arg(required = true, last = true)]
         command: Vec<OsString>,
@@ -106,20 +116,30 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),
         Task::InBuildroot { command } => {
-            let status = BuildRoot::get()?
-                .command(
-                    &std::env::current_dir()?,
-                    &[Path::new("/tmp"), &workspace::root()],
-                    command,
-                )
-                .status()
-                .context("can't enter the build root")?;
-            Ok(ExitCode::from(
-                status
-                    .code()
-                    .and_then(|code| u8::try_from(code).ok())
-                    .unwrap_or(1),
-            ))
+            let root = BuildRoot::get()?;
+            enter(&root, command)
+        }
+        Task::InTestroot { command } => {
+            let root = TestRoot::get()?;
+            enter(&root, command)
         }
     }
+}
+
+/// Runs `command` in `root`, here.
+fn enter(root: &Root, command: Vec<OsString>) -> Result<ExitCode> {
+    let status = root
+        .command(
+            &std::env::current_dir()?,
+            &[Path::new("/tmp"), &workspace::root()],
+            command,
+        )
+        .status()
+        .context("can't enter the root")?;
+    Ok(ExitCode::from(
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(1),
+    ))
 }

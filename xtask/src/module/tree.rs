@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::buildroot::hex;
+use crate::root::hex;
 
 /// Names that are never sources: results of builds, and git's own.
 const NOT_SOURCES: &[&str] = &["target", "build", ".git", "Module.symvers", "modules.order"];
