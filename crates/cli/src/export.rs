@@ -1,15 +1,15 @@
 //! `kflat export`.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use kflat_image::Image;
 use kflat_image::export::{self, Summary};
 
 use crate::failure;
+use crate::output::write;
 use crate::size::{counted, shown};
 
 /// Write an image as an ELF core, for debuggers
@@ -82,37 +82,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     tell(out, &script.display().to_string(), &summary);
     Ok(())
-}
-
-/// Writes a file that takes its name when it is complete, readable by its owner
-/// only, as the kernel's memory is.
-fn write<T>(path: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let name = path.display();
-    if path.is_dir() {
-        bail!("{name} is a directory: give the name of a file");
-    }
-    let wrong = || format!("can't write {name}");
-    // A device or pipe is written as it is.
-    if path.exists() && !path.is_file() {
-        let mut file = BufWriter::new(File::options().write(true).open(path).with_context(wrong)?);
-        let result = contents(&mut file)?;
-        file.flush().with_context(wrong)?;
-        return Ok(result);
-    }
-    let directory = match path.parent() {
-        Some(parent) if parent != "" => parent,
-        _ => Path::new("."),
-    };
-    let file = tempfile::Builder::new()
-        .prefix(".kflat-")
-        .tempfile_in(directory);
-    let mut file = BufWriter::new(file.with_context(wrong)?);
-    let result = contents(&mut file)?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
-    file.with_context(wrong)?
-        .persist(path)
-        .with_context(wrong)?;
-    Ok(result)
 }
 
 fn tell(out: &Path, script: &str, summary: &Summary) {

@@ -14,8 +14,10 @@ mod image;
 mod list;
 mod load;
 mod log;
+mod output;
 mod recipe;
 mod recipe_source;
+mod report;
 mod show;
 mod show_json;
 mod size;
@@ -56,6 +58,7 @@ enum Command {
     Image(image::Arguments),
     Export(export::Arguments),
     Graph(graph::Arguments),
+    Report(report::Arguments),
     List(list::Arguments),
     Load(load::LoadArguments),
     Unload(load::UnloadArguments),
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Image(arguments) => image::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Graph(arguments) => graph::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Load(arguments) => load::load(arguments),
         Command::Unload(arguments) => load::unload(arguments),

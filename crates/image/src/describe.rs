@@ -209,14 +209,8 @@ fn diagnostics(extension: &Extension, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "\nNot captured ({}):", diagnostics.len())?;
     for diagnostic in diagnostics.iter().take(MOST) {
-        let place = trail(
-            extension,
-            diagnostic.object,
-            diagnostic.via,
-            diagnostic.element,
-        );
         let what = sentence(diagnostic);
-        match place {
+        match trail(extension, diagnostic) {
             Some(place) => writeln!(out, "  {}: {what}", clean(&place))?,
             None => writeln!(out, "  {what}")?,
         }
@@ -224,8 +218,9 @@ fn diagnostics(extension: &Extension, out: &mut dyn Write) -> io::Result<()> {
     more(diagnostics.len() as u64, out)
 }
 
-/// What happened, with its numbers.
-fn sentence(diagnostic: &Diagnostic) -> String {
+/// What a diagnostic says, with its numbers.
+#[must_use]
+pub fn sentence(diagnostic: &Diagnostic) -> String {
     let (text, detail) = (reason(diagnostic.reason), diagnostic.detail);
     let address = match diagnostic.address {
         0 => String::new(),
@@ -273,14 +268,15 @@ pub fn reason(reason: u32) -> &'static str {
     }
 }
 
-/// The path that led to a place: `file.f_path.dentry->d_parent`.
-fn trail(extension: &Extension, object: u32, via: u32, element: u32) -> Option<String> {
+/// The path that led to what a diagnostic is about: `file->f_path.dentry->d_parent`.
+#[must_use]
+pub fn trail(extension: &Extension, diagnostic: &Diagnostic) -> Option<String> {
     /// Steps of a path that are shown, from its end.
     const LONGEST: usize = 24;
     let program = extension.program()?;
-    let (mut object, mut via) = (object, via);
+    let (mut object, mut via) = (diagnostic.object, diagnostic.via);
     let mut steps: Vec<String> = Vec::new();
-    let mut element = (element > 0).then_some(element);
+    let mut element = (diagnostic.element > 0).then_some(diagnostic.element);
     loop {
         if object == NO_OBJECT {
             let root = program.root_at(via)?;

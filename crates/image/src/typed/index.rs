@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kflat_abi::extension::{NO_OBJECT, Object};
+use kflat_abi::extension::{Diagnostic, NO_OBJECT, Object};
 use kflat_abi::program::{Action, MAX_NESTING, OP_EMBED, OPERAND_CONSTANT, Program};
 
 use crate::extension::Extension;
@@ -184,22 +184,29 @@ impl Addresses {
     }
 }
 
+/// The location of the word that a diagnostic is about.
+pub(super) fn location(
+    extension: &Extension,
+    program: &Program<'_>,
+    diagnostic: &Diagnostic,
+) -> Option<u64> {
+    let object = extension.objects().get(diagnostic.object as usize)?;
+    let view = program.type_at(object.type_index)?;
+    // Not for words of embedded types: their element is of the inner array.
+    (diagnostic.via)
+        .checked_sub(view.first_action)
+        .filter(|position| *position < view.action_count)?;
+    let action = program.action_at(diagnostic.via)?;
+    let element = u64::from(diagnostic.element).checked_mul(u64::from(view.size))?;
+    (object.offset.checked_add(element)?).checked_add(u64::from(action.offset))
+}
+
 /// Reasons of diagnostics by the location of the word that was not followed.
 pub(super) fn missing(extension: &Extension, program: &Program<'_>) -> HashMap<u64, u32> {
-    let location = |object: u32, via: u32, element: u32| -> Option<u64> {
-        let object = extension.objects().get(object as usize)?;
-        let view = program.type_at(object.type_index)?;
-        // Not for words of embedded types: their element is of the inner array.
-        via.checked_sub(view.first_action)
-            .filter(|position| *position < view.action_count)?;
-        let action = program.action_at(via)?;
-        let element = u64::from(element).checked_mul(u64::from(view.size))?;
-        (object.offset.checked_add(element)?).checked_add(u64::from(action.offset))
-    };
     (extension.diagnostics().iter())
         .filter(|diagnostic| diagnostic.object != NO_OBJECT)
         .filter_map(|diagnostic| {
-            let at = location(diagnostic.object, diagnostic.via, diagnostic.element)?;
+            let at = location(extension, program, diagnostic)?;
             Some((at, diagnostic.reason))
         })
         .collect()

@@ -22,6 +22,7 @@ pub use value::{Bits, Member, Shape, Value, View};
 
 use std::collections::HashMap;
 
+use kflat_abi::extension::Diagnostic;
 use kflat_abi::program::Program;
 use kflat_btf::{Btf, TypeId};
 
@@ -136,6 +137,12 @@ impl<'i> Typed<'i> {
     #[must_use]
     pub fn missing(&self, location: u64) -> Option<u32> {
         self.missing.get(&location).copied()
+    }
+
+    /// The location of the word that a diagnostic is about, if it is about one.
+    #[must_use]
+    pub fn location(&self, diagnostic: &Diagnostic) -> Option<u64> {
+        index::location(self.extension, &self.program, diagnostic)
     }
 
     /// Whether bytes of the value changed while the capture ran.

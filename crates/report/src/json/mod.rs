@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::model::{Links, Model, Node};
 use event::Event;
+pub(crate) use event::register_names;
 use value::{Budget, Shown};
 
 /// Version of the schema: raised when an event or a field changes its meaning.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use kflat_btf::TypeId;
 use kflat_image::typed::{Pointer, Shape, Typed, Value, View};
 
 use super::{Model, Node, Places};
@@ -19,6 +20,8 @@ pub(crate) struct Link {
     pub(crate) object: Option<u32>,
     /// To a NUL-terminated string.
     pub(crate) is_string: bool,
+    /// The recipe says what is there, and not only what was found.
+    pub(crate) is_followed: bool,
     /// It chains the elements of a list that [`Links::lists`] has as a whole.
     pub(crate) is_chain: bool,
 }
@@ -28,8 +31,14 @@ pub(crate) struct Link {
 pub(crate) struct List {
     /// Where its head is.
     pub(crate) head: u64,
+    /// The type of its elements.
+    pub(crate) of: TypeId,
+    /// The member that links them.
+    pub(crate) by: Option<String>,
     /// Offset and object of each element.
     pub(crate) elements: Vec<(u64, Option<u32>)>,
+    /// Whether it leads back to its head.
+    pub(crate) is_complete: bool,
 }
 
 /// All of them.
@@ -53,6 +62,7 @@ impl Links {
                 source: None,
                 object: None,
                 is_string: false,
+                is_followed: false,
                 is_chain: false,
             })
             .collect();
@@ -155,6 +165,7 @@ fn ask(model: &Model<'_>, typed: &Typed<'_>, link: &mut Link, source: u32, word:
         link.source = Some(source);
         link.object = model.object_of(&pointer);
         link.is_string = aim.is_string;
+        link.is_followed = aim.is_followed;
     }
 }
 
@@ -183,7 +194,10 @@ impl Lists<'_, '_> {
             .extend([head.offset, head.offset.saturating_add(8)]);
         let mut list = List {
             head: head.offset,
+            of: elements.of,
+            by: self.typed.link_name(&elements),
             elements: Vec::new(),
+            is_complete: false,
         };
         while let Some(value) = self.typed.next_element(&mut elements) {
             let Some(room) = self.room.checked_sub(1) else {
@@ -194,6 +208,7 @@ impl Lists<'_, '_> {
             self.chain.extend([link, link.saturating_add(8)]);
             (list.elements).push((value.offset, self.model.object_of_value(&value)));
         }
+        list.is_complete = elements.complete;
         self.found.push(list);
     }
 }
