@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, added up in the last line.
 
+mod browser;
 mod guests;
 mod host;
 mod sick_guests;

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::browser::Driver;
 use super::{Options, Report};
 use crate::buildroot::BuildRoot;
 use crate::verdict::{self, Verdict};
@@ -69,7 +70,15 @@ pub(super) fn run(options: &Options, report: &mut Report) {
             None
         }
     };
-    if let Err(error) = cargo_test(options.filter.as_deref(), types.as_deref(), report) {
+    let driver = Driver::start();
+    if let Err(error) = &driver {
+        report.failed("a browser for the tests of pages", &format!("{error:#}"));
+    }
+    let found = Found {
+        types: types.as_deref(),
+        browser: driver.as_ref().ok().map(|driver| driver.url.as_str()),
+    };
+    if let Err(error) = cargo_test(options.filter.as_deref(), &found, report) {
         report.failed("cargo test", &format!("{error:#}"));
     }
 }
@@ -97,13 +106,22 @@ fn ensure_components(log: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What tests are told to find.
+struct Found<'a> {
+    types: Option<&'a Path>,
+    browser: Option<&'a str>,
+}
+
 /// Unit, integration and documentation tests of the workspace, each counted.
-fn cargo_test(filter: Option<&str>, types: Option<&Path>, report: &mut Report) -> Result<()> {
+fn cargo_test(filter: Option<&str>, found: &Found<'_>, report: &mut Report) -> Result<()> {
     let log = workspace::target().join("test/cargo-test.log");
     let _ = fs::remove_file(&log);
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(filter);
-    if let Some(types) = types {
+    if let Some(url) = found.browser {
+        command.env("KFLAT_TEST_CHROMEDRIVER", url);
+    }
+    if let Some(types) = found.types {
         command.env("KFLAT_TEST_BTF", types);
     }
     let result = progress::step("Unit and documentation tests", || {

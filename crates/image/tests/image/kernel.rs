@@ -294,6 +294,7 @@ pub(crate) fn saved() -> Vec<u8> {
 }
 
 /// The example, opened.
+#[allow(dead_code, reason = "not every suite opens it")]
 pub(crate) fn image() -> Image {
     Image::open(saved()).expect("an image")
 }

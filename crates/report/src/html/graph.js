@@ -188,7 +188,12 @@ class Graph {
   // Drawing.
 
   #draw(centre) {
-    const svg = shape("svg", { width: this.width, height: this.height, role: "group" });
+    // A little smaller, if all of it can be seen then.
+    const scale = Math.max(0.7, Math.min(1, this.element.clientWidth / this.width));
+    const svg = shape("svg", {
+      width: this.width * scale, height: this.height * scale,
+      viewBox: `0 0 ${this.width} ${this.height}`, role: "group",
+    });
     const marker = shape("marker", {
       id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto",
     });
@@ -213,8 +218,8 @@ class Graph {
     for (const node of this.nodes) svg.append(this.#node(node, node === centre));
     svg.append(...labels);
     this.element.replaceChildren(svg);
-    this.element.scrollLeft = centre.x + centre.width / 2 - this.element.clientWidth * (this.width > this.element.clientWidth ? 0.4 : 0.5);
-    this.element.scrollTop = centre.y + centre.height / 2 - this.element.clientHeight / 2;
+    this.element.scrollLeft = (centre.x + centre.width / 2) * scale - this.element.clientWidth * 0.4;
+    this.element.scrollTop = (centre.y + centre.height / 2) * scale - this.element.clientHeight / 2;
   }
 
   #curve({ from, to }) {
@@ -228,9 +233,12 @@ class Graph {
     else if (to.column === from.column) [x2, into] = [to.x + to.width, 1];
     const bend = Math.min(160, Math.max(30, Math.abs(x2 - x1) / 2));
     const c1 = x1 + out * bend, c2 = x2 + into * bend, y1 = middle(from), y2 = middle(to);
+    // The label is where edges of one node have parted.
+    const t = from.column === 0 ? 0.3 : 0.7, u = 1 - t;
+    const at = (a, b, c, d) => u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
     return {
       d: `M${x1} ${y1}C${c1} ${y1} ${c2} ${y2} ${x2} ${y2}`,
-      x: (x1 + 3 * c1 + 3 * c2 + x2) / 8, y: (y1 + y2) / 2,
+      x: at(x1, c1, c2, x2), y: at(y1, y1, y2, y2),
     };
   }
 

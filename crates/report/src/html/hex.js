@@ -20,7 +20,7 @@ class Hex {
       const at = event.target.closest("[data-at]")?.dataset.at;
       this.#tell(at === undefined ? this.from : Number(at));
     });
-    element.addEventListener("mouseleave", () => this.#tell(this.from));
+    element.addEventListener("mouseleave", () => this.show(this.object, this.from, this.to));
     element.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -37,9 +37,12 @@ class Hex {
       this.list.resize(this.end > this.start ? Math.ceil((this.end - this.base) / 16) : 0);
     }
     [this.from, this.to] = [from, to];
-    if (to > from && object !== NONE) this.list.show(Math.floor((from - this.base) / 16));
+    // Of a whole object nothing is marked.
+    this.isWhole = from <= this.start && to >= this.end;
+    if (!this.isWhole && object !== NONE) this.list.show(Math.floor((from - this.base) / 16));
     this.list.ask();
-    this.#tell(from);
+    if (this.isWhole) this.status.replaceChildren();
+    else this.#tell(from);
   }
 
   #draw(element, index) {
@@ -59,7 +62,7 @@ class Hex {
       }
       const { tone, until, isStart } = this.#run(at, Math.min(first + 16, this.end));
       const run = memory.subarray(at, until);
-      const isMarked = this.from < until && at < this.to;
+      const isMarked = !this.isWhole && this.from < until && at < this.to;
       const name = `${tone}${isMarked ? " marked" : ""}${isStart ? " starts" : ""}${this.data.changed(at, until) ? " changed" : ""}`;
       const digits = make("span", name, Array.from(run, (byte) => byte.toString(16).padStart(2, "0")).join(" "));
       const letters = make("span", name, Array.from(run, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·")).join(""));
@@ -124,7 +127,7 @@ class Hex {
     else if (event.key === "End") at = this.end - 1;
     else if (!(event.key in steps)) return;
     event.preventDefault();
-    if (this.to - this.from >= this.end - this.start) at = this.start;
+    if (this.isWhole) at = this.start;
     // Padding is passed over.
     const way = steps[event.key] < 0 ? -1 : 1;
     while (at > this.start && at < this.end - 1 && this.values.field(this.object, at) === null) at += way;

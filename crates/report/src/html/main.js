@@ -17,7 +17,7 @@ class Page {
     this.graph = new Graph(by("graph"), data, values, { onSelect: (object) => this.go(object, -1) });
     this.hex = new Hex(by("hex"), by("field"), data, values, { onSelect: (at) => this.#selectByte(at) });
     this.search = new Search(by("query"), by("results"), data, values, {
-      onGo: (object, at) => this.go(object, at),
+      onGo: (object, at, size) => this.go(object, at, size),
       onLeave: () => this.focusTree(),
     });
     this.tab = "";
@@ -108,30 +108,31 @@ class Page {
   }
 
   /** Selects an object, or the field of it at `at`, and notes where one was. */
-  go(object, at) {
-    const hash = `#${object}${at >= 0 ? `+${at - this.data.offset(object)}` : ""}`;
+  go(object, at, size = 0) {
+    const hash = `#${object}${at >= 0 ? `+${at - this.data.offset(object)}-${size}` : ""}`;
     if (location.hash === hash) this.#goToHash();
     else location.hash = hash;
   }
 
   #goToHash() {
-    const [, object, inside] = location.hash.match(/^#(\d+)(?:\+(\d+))?$/) ?? [];
+    const [, object, inside, size] = location.hash.match(/^#(\d+)(?:\+(\d+)-(\d+))?$/) ?? [];
     if (object === undefined || Number(object) >= this.data.count) return false;
-    this.#reveal(Number(object), inside === undefined ? -1 : this.data.offset(Number(object)) + Number(inside));
+    const at = inside === undefined ? -1 : this.data.offset(Number(object)) + Number(inside);
+    this.#reveal(Number(object), at, Number(size));
     return true;
   }
 
-  #reveal(object, at) {
-    let row = this.tab === "types" ? null : this.rows.toObject(this.trees.roots.rows.filter((one) => !one.parent), object);
+  #reveal(object, at, size) {
+    let row = this.tab === "types" ? null : this.rows.toObject(this.trees.roots.roots, object);
     if (row) {
       this.#show("roots");
     } else {
       this.#show("types");
       const name = this.data.kind(object).name;
-      const group = this.trees.types.rows.find((one) => !one.parent && one.before === name);
+      const group = this.trees.types.roots.find((one) => one.before === name);
       row = this.rows.nth(group, partition(group.objects.length, (i) => group.objects[i] < object));
     }
-    const found = at >= 0 && row.canOpen ? this.rows.descend(row, at) : row;
+    const found = at >= 0 && row.canOpen ? this.rows.descend(row, at, size) : row;
     this.trees[this.tab].reveal(found, false);
     // The row of a pointer stands for the object that it leads to.
     if (found === row) this.#set(object, this.data.offset(object), at >= 0 ? at + 1 : this.data.end(object), row);
@@ -144,7 +145,7 @@ class Page {
 
   #show(name) {
     this.tab = name;
-    if (name === "types" && this.trees.types.rows.length === 0) this.trees.types.set(this.rows.types());
+    if (name === "types" && this.trees.types.roots.length === 0) this.trees.types.set(this.rows.types());
     for (const tab of document.querySelectorAll("[role=tab]")) {
       const isThis = tab.id === `tab-${name}`;
       tab.ariaSelected = String(isThis);

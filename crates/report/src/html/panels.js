@@ -23,7 +23,7 @@ function card(element, data, values, { object, row }, onCopy) {
   const address = data.address(data.offset(object));
   const parts = [
     address === null ? `memory + ${hex(data.offset(object))}` : hex(address),
-    sized(data.end(object) - data.offset(object)), `${counted(data.inDegree(object), "pointer")} or list${data.inDegree(object) === 1 ? "" : "s"} leading here`,
+    sized(data.end(object) - data.offset(object)), `${counted(data.inDegree(object), "reference")} to it`,
   ];
   const line = make("p", "quiet", parts.join(" · "));
   const path = make("p", "path");

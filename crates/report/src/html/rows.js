@@ -167,7 +167,8 @@ class Rows {
     return this.values.members(place).map((member) => {
       const type = this.values.type(member.place);
       // Members of unnamed structures are their holder's.
-      const fields = member.name ? { step: arrow + member.name } : { arrow };
+      const fields = member.name ? { step: arrow + member.name } : { arrow, words: () => [] };
+      if (!member.name) member.before = type?.union ? "union" : "struct";
       if (member.place.bits) member.after += ` : ${member.place.bits[1]}`;
       return this.at(row, member.place, owner, {
         name: member.name, before: member.before, after: member.after, ...fields,
@@ -221,8 +222,15 @@ class Rows {
     } else if (type.is === "pointer") {
       const link = data.linkAt(place.at);
       if (link >= 0) this.#leads(row, link, type);
+      else row.leads = this.#elsewhere(place);
     }
     return row;
+  }
+
+  /** The object that an address which was not followed leads to all the same. */
+  #elsewhere(place) {
+    const at = this.data.offsetOf(this.data.view.getBigUint64(place.at, true));
+    return at < 0 ? NONE : this.data.objectAround(at);
   }
 
   #leads(row, link, type) {
@@ -254,11 +262,15 @@ class Rows {
 
   // Ways through rows.
 
-  /** The innermost row for the byte at `at` in the object that `row` opens into. */
-  descend(row, at) {
+  /**
+   * The row for the `size` bytes at `at` in the object that `row` opens into, or else
+   * the innermost one that the byte at `at` is in.
+   */
+  descend(row, at, size = 0) {
     for (let here = row; here.canOpen; ) {
       const next = here.children.find((child) => child.from <= at && at < child.to);
       if (!next) return here;
+      if (next.from === at && next.to === at + size && next.name) return next;
       const isInside = next.isRange || ["composite", "array"].includes(this.values.type(next.place)?.is);
       if (!isInside || this.values.list(next.place ?? {}) >= 0) return next;
       here = next;

@@ -2,7 +2,7 @@
 
 /** Finds objects, members, functions and addresses as one types. */
 class Search {
-  /** `onGo(object, at)`: what was found is wanted; `at` is -1 for the whole object. */
+  /** `onGo(object, at, size)`: what was found is wanted; `at` is -1 for a whole object. */
   constructor(input, results, data, values, { onGo, onLeave }) {
     this.input = input;
     this.results = results;
@@ -65,7 +65,12 @@ class Search {
     const object = at < 0 ? NONE : this.data.objectAround(at);
     if (object === NONE) return;
     const field = this.values.field(object, at);
-    note({ rank: -1, object, at, what: "address", words: [["number", hex(address)], ["quiet", ` ${field?.path ?? ""} in `], ...this.values.object(object)] });
+    const isStart = at === this.data.offset(object);
+    const place = isStart ? " " : ` ${field?.path ?? "padding"} in `;
+    note({
+      rank: -1, object, at: isStart ? -1 : at, what: "address",
+      words: [["number", hex(address)], ["quiet", place], ...this.values.object(object)],
+    });
   }
 
   /** Members of types that there are objects of. */
@@ -77,12 +82,12 @@ class Search {
       const type = this.values.types[kind];
       if (type?.is !== "composite" || room === 0) continue;
       const base = this.data.offset(object);
-      for (const [name, before, after, , first] of type.members) {
+      for (const [name, before, after, of, first] of type.members) {
         const text = `${type.name}.${name}`.toLowerCase();
         if (!name || !matches(name.toLowerCase(), text, words)) continue;
         const rank = rankOf(name.toLowerCase(), words[0]) + 1;
         note({
-          rank, object, at: base + Math.floor(first / 8), what: "member",
+          rank, object, at: base + Math.floor(first / 8), size: this.values.types[of]?.size, what: "member",
           words: [["type", before], ["name", name], ["type", after], ["quiet", ` of ${type.name}`]],
         });
         if (--room === 0) break;
@@ -134,7 +139,7 @@ class Search {
     this.input.ariaExpanded = "true";
     const beyond = this.total - this.found.length;
     const rows = this.found.length + (beyond > 0 || this.found.length === 0 ? 1 : 0);
-    this.results.style.height = `${Math.min(rows, 14) * 30 + 10}px`;
+    this.results.style.height = `${Math.min(rows, 14) * 30 + 2}px`;
     this.results.scrollTop = 0;
     this.list.resize(rows);
     this.list.render();
@@ -172,7 +177,7 @@ class Search {
     const one = this.found[index];
     if (!one) return;
     this.#close();
-    this.onGo(one.object, one.at);
+    this.onGo(one.object, one.at, one.size);
   }
 
   #key(event) {

@@ -80,6 +80,8 @@ class Tree {
     this.data = data;
     this.onSelect = onSelect;
     this.onFollow = onFollow;
+    this.roots = [];
+    /** All rows that are not in a closed one. */
     this.rows = [];
     this.selected = null;
     this.list = new VirtualList(element, 24, (row, index) => this.#draw(row, index));
@@ -89,6 +91,7 @@ class Tree {
   }
 
   set(roots) {
+    this.roots = roots;
     this.rows = roots.flatMap((row) => [row, ...visibleIn(row)]);
     this.list.resize(this.rows.length);
   }
@@ -108,6 +111,18 @@ class Tree {
       if (this.selected && !this.rows.includes(this.selected)) this.select(row);
     }
     this.list.resize(this.rows.length);
+  }
+
+  /** Opens rows, as long as there are not too many. */
+  #openAll(rows) {
+    let room = MOST_ROWS * 20 - this.rows.length;
+    for (const row of rows) {
+      if (!row.canOpen || row.isOpen || room < 0) continue;
+      row.isOpen = true;
+      room -= row.children.length;
+    }
+    this.set(this.roots);
+    this.select(this.selected ?? this.rows[0]);
   }
 
   select(row, tell = true) {
@@ -150,7 +165,8 @@ class Tree {
     if (row.name) parts.push(make("span", row.before ? "name" : "name bare", row.name));
     if (row.after) parts.push(make("span", "type after", row.after));
     const words = row.words();
-    if (words.length > 0) parts.push(make("span", "is", row.before || row.name ? " = " : ""), ...spans(words));
+    if (words.length > 0 && row.name) parts.push(make("span", "is", " = "));
+    parts.push(...spans(words));
     parts.push(...this.#badges(row));
     element.replaceChildren(...parts);
   }
@@ -211,10 +227,7 @@ class Tree {
         if (row) this.#enter(row);
         break;
       case "*":
-        for (const one of row ? (row.parent?.children ?? this.rows.filter((any) => !any.parent)) : []) {
-          if (this.rows.length < MOST_ROWS * 10) this.toggle(one, true);
-        }
-        if (row) this.select(row);
+        this.#openAll(row?.parent?.children ?? this.roots);
         break;
       default: return;
     }

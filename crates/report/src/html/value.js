@@ -165,7 +165,9 @@ class Values {
     const at = data.offsetOf(address);
     const missing = data.missing.get(place.at);
     if (missing !== undefined) words.push(["missing", data.diagnostics[missing].reason]);
-    else if (at >= 0) words.push(["note", " captured on another way"]);
+    else if (at >= 0 && data.objectAround(at) !== NONE) {
+      words.push(["note", " captured as "], ...this.object(data.objectAround(at)));
+    }
     else words.push(["note", " not followed"]);
     return words;
   }
@@ -182,10 +184,24 @@ class Values {
     const words = [["arrow", "→ "]];
     const inside = to - data.offset(object);
     if (inside !== 0) {
-      const path = this.field(object, to)?.path;
+      const path = this.#within(object, to, type.to);
       words.push(["arrow", path ? `.${path} of ` : `byte ${inside} of `]);
     }
     return [...words, ...this.object(object)];
+  }
+
+  /** The member of an object that a pointer to a type leads to, or "". */
+  #within(object, at, to) {
+    let place = this.part(object, 0), path = "";
+    for (let depth = 0; depth < 16; depth++) {
+      if (this.type(place)?.is !== "composite") break;
+      const member = this.members(place).find((one) => this.#covers(one.place, at));
+      if (!member) return "";
+      place = member.place;
+      if (member.name) path += (path ? "." : "") + member.name;
+      if (place.at === at && place.type === to) break;
+    }
+    return place.at === at ? path : "";
   }
 
   /** The words for a whole object: its type, number of elements and title. */
@@ -236,8 +252,8 @@ class Values {
     for (let depth = 0; depth < 32; depth++) {
       const type = this.type(place);
       if (type?.is === "array" && this.types[type.of]?.size > 0 && type.count > 0) {
-        // Text is one field.
-        if (this.types[type.of].char) break;
+        // Text is one field, and other bytes are.
+        if (this.types[type.of].is === "int" && this.types[type.of].size === 1) break;
         const inside = Math.floor((at - place.at) / this.types[type.of].size);
         place = this.element(place, inside);
         path += `[${inside}]`;

@@ -8,4 +8,5 @@ mod kernel;
 mod graphs;
 mod hostile;
 mod large;
+mod list;
 mod streams;

@@ -1,0 +1,84 @@
+//! 10⁵ objects do not make the page stutter.
+
+use crate::list::{COUNT, image};
+use crate::webdriver::key;
+use crate::{SELECTED, browser, output, page};
+
+/// Rows in the document, whatever the number of objects.
+const MOST_ROWS: f64 = 200.0;
+/// No task may block the page longer, in milliseconds: on a busy machine with
+/// two cores a hundred times what they take.
+const LONGEST_TASK: f64 = 400.0;
+
+#[test]
+fn a_hundred_thousand_objects_do_not_stutter() {
+    let Some((browser, _alone)) = browser() else {
+        return;
+    };
+    browser.open(&page(&image(), "list"), "");
+    browser.run(
+        "window.tasks = []; \
+         new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((one) => one.duration))) \
+         .observe({type: 'longtask'})",
+    );
+    let rows = "document.querySelectorAll('.row').length";
+    // The list is a root's; it opens into ranges, and these into nodes.
+    assert!(
+        browser
+            .text("document.querySelector('#roots .tree').textContent")
+            .contains("[0 … 999]")
+    );
+    browser.press(&format!("{}{}{}", key::END, key::RIGHT, key::END));
+    let last = browser.text(SELECTED);
+    assert!(
+        last.contains("[99999]") && last.contains("100000"),
+        "{last}"
+    );
+    // Every range at once: a tree with all nodes in it.
+    browser.press(&format!("{0}{0}*", key::LEFT));
+    browser.wait_for("document.querySelector('#roots .tree').scrollHeight > 2e6");
+    assert!(browser.number(rows) < MOST_ROWS);
+
+    // From end to end, a piece in each frame.
+    let longest = browser.longest_frame();
+    println!("the longest of 120 frames: {longest:.0} ms");
+    assert!(browser.number(rows) < MOST_ROWS);
+    browser.press(&key::HOME.to_string());
+    browser.press(&key::DOWN.to_string().repeat(50));
+
+    // Search finds a node by its address, and all by their type.
+    browser.press("/");
+    browser.press("node");
+    browser.wait_for("!document.getElementById('results').hidden");
+    browser.run("document.getElementById('results').scrollTop = 1e9");
+    browser.settle();
+    let more = browser.text("document.getElementById('results').textContent");
+    assert!(more.contains("more"), "{more}");
+    browser.press(&format!("{}", key::ESCAPE));
+    browser.press("0xffff8880000f4280");
+    browser.wait_for("!document.getElementById('results').hidden");
+    browser.press(&key::ENTER.to_string());
+    browser.settle();
+    // Node 7813, the head being before the first.
+    let card = browser.text("document.getElementById('card').textContent");
+    assert!(card.contains("0xffff8880000f4280"), "{card}");
+    assert!(
+        browser.text(SELECTED).contains("[7812]"),
+        "{}",
+        browser.text(SELECTED)
+    );
+    browser.picture(&output("list.png"));
+
+    // By type.
+    browser.press("2");
+    browser
+        .wait_for("document.querySelector('#types .tree').textContent.includes('100,000 objects')");
+    assert!(COUNT == 100_000);
+    let tasks = browser
+        .get("Math.max(0, ...window.tasks)")
+        .as_f64()
+        .unwrap();
+    println!("the longest task: {tasks:.0} ms");
+    assert!(tasks < LONGEST_TASK, "a task took {tasks} ms");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
