@@ -6,6 +6,7 @@ mod automatic;
 mod capture;
 mod colour;
 mod context;
+mod diff;
 mod export;
 mod failure;
 mod functions;
@@ -56,6 +57,7 @@ enum Command {
     Capture(capture::Arguments),
     Show(show::Arguments),
     Image(image::Arguments),
+    Diff(diff::Arguments),
     Export(export::Arguments),
     Graph(graph::Arguments),
     Report(report::Arguments),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Command::Capture(arguments) => capture::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Diff(arguments) => return diff::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Graph(arguments) => graph::run(arguments),
         Command::Report(arguments) => report::run(arguments),

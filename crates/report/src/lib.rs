@@ -1,5 +1,6 @@
 //! What an image looks like to eyes and to other programs.
 //!
+//! - [`diff`]: what changed between two captures.
 //! - [`graph`]: the objects and what leads from one to the other, as DOT and SVG.
 //! - [`html`]: one page to explore an image with.
 //! - [`json`]: a stream of JSON events.
@@ -10,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod diff;
 pub mod graph;
 pub mod html;
 pub mod json;

@@ -5,12 +5,15 @@
 //! (`→ see file.f_inode`). Without types, words are shown.
 
 mod array;
+mod brief;
 mod pointer;
 pub(crate) mod printer;
 mod raw;
 mod tree;
 
 use std::io::{self, Write};
+
+pub use brief::brief;
 
 use crate::image::Image;
 use crate::typed::{PathError, Typed};

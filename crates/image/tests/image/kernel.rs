@@ -1,6 +1,8 @@
 //! A small kernel to capture from: files, directory entries, a task and its
 //! children.
 
+#![allow(dead_code, reason = "not every suite needs all of it")]
+
 use std::collections::BTreeMap;
 
 use kflat_btf::{Assembler, Btf, TypeId};
@@ -12,14 +14,14 @@ use kflat_recipe::compile;
 /// Where things are.
 pub(crate) const FILE: u64 = 0xffff_8880_0010_0000;
 pub(crate) const DENTRY: u64 = 0xffff_8880_0020_0000;
-const PARENT: u64 = 0xffff_8880_0021_0000;
-const NAME: u64 = 0xffff_8880_0030_0003;
+pub(crate) const PARENT: u64 = 0xffff_8880_0021_0000;
+pub(crate) const NAME: u64 = 0xffff_8880_0030_0003;
 const MOUNT: u64 = 0xffff_8880_0040_0000;
-const OPERATIONS: u64 = 0xffff_ffff_8200_0000;
+pub(crate) const OPERATIONS: u64 = 0xffff_ffff_8200_0000;
 const READ: u64 = 0xffff_ffff_8100_1000;
 pub(crate) const TASK: u64 = 0xffff_8880_0050_0000;
-const FIRST: u64 = 0xffff_8880_0051_0000;
-const SECOND: u64 = 0xffff_8880_0052_0000;
+pub(crate) const FIRST: u64 = 0xffff_8880_0051_0000;
+pub(crate) const SECOND: u64 = 0xffff_8880_0052_0000;
 /// Never mapped.
 const ELSEWHERE: u64 = 0xffff_8880_0fff_0000;
 
@@ -152,6 +154,13 @@ impl Kernel {
         self.0.entry(address).or_insert(bytes)
     }
 
+    /// Changes bytes that are there.
+    pub(crate) fn set(&mut self, address: u64, bytes: &[u8]) {
+        let (start, region) = self.0.range_mut(..=address).next_back().expect("mapped");
+        let at = (address - start) as usize;
+        region[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
     /// Files and tasks.
     pub(crate) fn example() -> Self {
         let mut kernel = Self::default();
@@ -270,16 +279,25 @@ pub(crate) fn capture(program: &[u8], kernel: &mut Kernel, arguments: &[u64]) ->
 
 /// The example captured by [`RECIPE`], as the module leaves it.
 pub(crate) fn captured() -> (Vec<u8>, kflat_recipe::Compiled) {
+    captured_from(&mut Kernel::example())
+}
+
+fn captured_from(kernel: &mut Kernel) -> (Vec<u8>, kflat_recipe::Compiled) {
     let btf = Btf::parse(&types()).expect("types");
     let compiled = compile(RECIPE, "example", &btf).unwrap_or_else(|error| panic!("{error}"));
     let arguments = [FILE, TASK, 0];
-    let bytes = capture(&compiled.program, &mut Kernel::example(), &arguments);
+    let bytes = capture(&compiled.program, kernel, &arguments);
     (bytes, compiled)
 }
 
 /// The example, saved.
 pub(crate) fn saved() -> Vec<u8> {
-    let (bytes, compiled) = captured();
+    saved_from(&mut Kernel::example())
+}
+
+/// What there is of the example in `kernel`, saved.
+pub(crate) fn saved_from(kernel: &mut Kernel) -> Vec<u8> {
+    let (bytes, compiled) = captured_from(kernel);
     let context = [("release", "6.12.1"), ("note", "two\nlines")];
     let context = context.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let additions = Additions {
@@ -294,7 +312,6 @@ pub(crate) fn saved() -> Vec<u8> {
 }
 
 /// The example, opened.
-#[allow(dead_code, reason = "not every suite opens it")]
 pub(crate) fn image() -> Image {
     Image::open(saved()).expect("an image")
 }

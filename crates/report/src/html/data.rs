@@ -117,19 +117,10 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
     columns.pack(&head)
 }
 
-/// The bytes, with the pointers' original values where these are known.
+/// The bytes, and where they were.
 fn memory(model: &Model<'_>, columns: &mut Columns) {
     let image = model.image;
-    let mut memory = image.memory().to_vec();
-    for location in image.pointers() {
-        let address = image.target(location).and_then(|at| image.address(at));
-        let word = usize::try_from(location).unwrap_or(usize::MAX);
-        if let (Some(address), Some(word)) = (address, memory.get_mut(word..word.saturating_add(8)))
-        {
-            word.copy_from_slice(&address.to_le_bytes());
-        }
-    }
-    columns.bytes("memory", &memory);
+    columns.bytes("memory", &model.original());
     columns.offsets("fragment.offset", image.fragments().map(|one| one.offset));
     columns.offsets("fragment.size", image.fragments().map(|one| one.size));
     let (origins, changes) = match image.extension() {

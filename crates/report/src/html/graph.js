@@ -232,13 +232,15 @@ class Graph {
     if (to.column < from.column) [x1, x2, out, into] = [from.x, to.x + to.width, -1, 1];
     else if (to.column === from.column) [x2, into] = [to.x + to.width, 1];
     const bend = Math.min(160, Math.max(30, Math.abs(x2 - x1) / 2));
-    const c1 = x1 + out * bend, c2 = x2 + into * bend, y1 = middle(from), y2 = middle(to);
+    // What leads back is below what leads there.
+    const aside = to.column < from.column ? 11 : 0;
+    const c1 = x1 + out * bend, c2 = x2 + into * bend, y1 = middle(from) + aside, y2 = middle(to) + aside;
     // The label is where edges of one node have parted.
     const t = from.column === 0 ? 0.3 : 0.7, u = 1 - t;
     const at = (a, b, c, d) => u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
     return {
       d: `M${x1} ${y1}C${c1} ${y1} ${c2} ${y2} ${x2} ${y2}`,
-      x: at(x1, c1, c2, x2), y: at(y1, y1, y2, y2),
+      x: at(x1, c1, c2, x2), y: at(y1, y1, y2, y2) + (aside > 0 ? 18 : 0),
     };
   }
 

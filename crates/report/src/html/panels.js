@@ -6,7 +6,7 @@
 function facts(data) {
   const context = new Map(data.context);
   const parts = [];
-  if (data.hit) parts.push(`${data.hit.comm}, pid ${data.hit.pid}`);
+  if (data.hit) parts.push(`${data.hit.comm || "?"}, pid ${data.hit.pid}`);
   if (context.has("kernel")) parts.push(`Linux ${context.get("kernel")}`);
   parts.push(counted(data.count, data.typed ? "object" : "fragment"), sized(data.memory.length));
   return parts.join(" · ");
@@ -34,7 +34,8 @@ function card(element, data, values, { object, row }, onCopy) {
     copy.type = "button";
     copy.title = "Copy the path, as `kflat show FILE PATH` takes it";
     copy.addEventListener("click", () => onCopy(steps, copy));
-    path.append(code, copy);
+    path.append(code);
+    if (!steps.startsWith("*")) path.append(copy);
   }
   element.replaceChildren(head, line, path);
 }

@@ -141,9 +141,10 @@ class Values {
       const text = asText(bytes, element.char ? 0 : 3);
       if (text !== null) return [["text", quoted(text)]];
     }
-    if (this.isZero(place)) return [["number", "{ 0 }"], ["count", `${type.count} ×`]];
-    const words = [["count", `${type.count} ×`]];
-    if (brief || !["int", "enum", "float"].includes(element.is)) return words;
+    if (this.isZero(place)) return [["number", "{ 0 }"]];
+    if (brief) return [["quiet", "{…}"]];
+    const words = [["count", `${type.count.toLocaleString("en")} ×`]];
+    if (!["int", "enum", "float"].includes(element.is)) return words;
     const SHOWN = 8;
     for (let i = 0; i < Math.min(type.count, SHOWN); i++) {
       if (i > 0) words.push(["quiet", ", "]);

