@@ -1,6 +1,6 @@
 //! Which object of one image is which of the other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Side;
 
@@ -11,6 +11,8 @@ pub(super) struct Matching {
     forth: Vec<Option<(u32, bool)>>,
     /// For each object of the second image whether the first has it.
     known: Vec<bool>,
+    /// Where objects begin whose place others took, and where these do.
+    moved: HashSet<(u64, u64)>,
     /// Objects of the first that have another type in the second.
     retyped: HashMap<u32, u32>,
 }
@@ -23,6 +25,7 @@ impl Matching {
         let mut matching = Self {
             forth: vec![None; old.model.nodes.len()],
             known: vec![false; new.model.nodes.len()],
+            moved: HashSet::new(),
             retyped: HashMap::new(),
         };
         matching.by_address(old, new);
@@ -35,6 +38,11 @@ impl Matching {
     /// took its place.
     pub(super) fn new_of(&self, old: u32) -> Option<(u32, bool)> {
         self.forth.get(old as usize).copied().flatten()
+    }
+
+    /// Whether an object that begins at offset `new` took the place of one at `old`.
+    pub(super) fn is_moved(&self, old: u64, new: u64) -> bool {
+        self.moved.contains(&(old, new))
     }
 
     /// The object of another type at the address of `old`.
@@ -121,6 +129,9 @@ impl Matching {
             if let Some([other]) = there.get(&place).map(Vec::as_slice) {
                 let other = *other;
                 self.pair(index, other, true);
+                if let (Some(mine), Some(theirs)) = (old.model.node(index), new.model.node(other)) {
+                    self.moved.insert((mine.offset, theirs.offset));
+                }
             }
         }
     }

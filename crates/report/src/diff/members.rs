@@ -268,6 +268,9 @@ impl Walk<'_, '_> {
         if address.is_some() && address == new.image.address(b) {
             return true;
         }
+        if self.matching.is_moved(a, b) {
+            return true;
+        }
         let (Some(mine), Some(theirs)) = (mine, theirs) else {
             return false;
         };
