@@ -1,6 +1,6 @@
 //! `kflat diff`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use anyhow::Result;
 use kflat_image::Image;
 use kflat_report::diff::{Options, diff, json, text};
 
+use crate::pager::Output;
 use crate::{colour, failure};
 
 /// Exit status: they differ, as of `diff`.
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// Write JSON for programs, an event a line
     #[arg(long)]
     json: bool,
+    /// Print to a terminal without a pager ($KFLAT_PAGER, $PAGER or less)
+    #[arg(long)]
+    no_pager: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -57,7 +61,7 @@ fn compare(arguments: &Arguments) -> Result<bool> {
         members: arguments.members,
         ..Options::default()
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = Output::new(!arguments.no_pager && !arguments.json);
     let summary = if arguments.json {
         let name = |path: &PathBuf| path.display().to_string();
         json::begin(&name(&arguments.old), &name(&arguments.new), &mut out)?;
@@ -76,6 +80,6 @@ fn compare(arguments: &Arguments) -> Result<bool> {
         }
         summary
     };
-    out.flush()?;
+    out.finish()?;
     Ok(summary.is_same())
 }

@@ -16,6 +16,7 @@ mod list;
 mod load;
 mod log;
 mod output;
+mod pager;
 mod recipe;
 mod recipe_source;
 mod report;

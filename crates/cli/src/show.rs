@@ -1,6 +1,6 @@
 //! `kflat show`.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,6 +8,7 @@ use kflat_image::Image;
 use kflat_image::show::{Options, show};
 use kflat_report::json;
 
+use crate::pager::Output;
 use crate::{colour, show_json};
 
 /// Show what an image holds as C, with names and types
@@ -24,12 +25,27 @@ pub(crate) struct Arguments {
     /// How many elements of an array or list to show [default: 16; with --json: all]
     #[arg(long, short = 'n')]
     elements: Option<usize>,
+    /// How many characters of a string to show [default: 256]
+    #[arg(long, short, value_name = "N", conflicts_with = "json")]
+    characters: Option<usize>,
+    /// Lines after which the view ends [default: 100000]
+    #[arg(long, value_name = "N", conflicts_with = "json")]
+    lines: Option<usize>,
+    /// All objects of this type instead: 'struct dentry'
+    #[arg(long = "type", short, value_name = "TYPE", conflicts_with_all = ["path", "json"])]
+    type_name: Option<String>,
+    /// Show members that are all zero, too
+    #[arg(long, short, conflicts_with = "json")]
+    zeros: bool,
     /// Show where in the kernel everything was
     #[arg(long, short)]
     addr: bool,
     /// Write JSON for programs, an event a line; addresses are always in it
     #[arg(long)]
     json: bool,
+    /// Print to a terminal without a pager ($KFLAT_PAGER, $PAGER or less)
+    #[arg(long)]
+    no_pager: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -42,16 +58,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return show_json::run(&arguments.file, &options);
     }
     let image = Image::read(&arguments.file)?;
-    let mut out = BufWriter::new(io::stdout().lock());
     let defaults = Options::default();
     let options = Options {
         depth: arguments.depth.unwrap_or(defaults.depth),
         elements: arguments.elements.unwrap_or(defaults.elements),
+        characters: arguments.characters.unwrap_or(defaults.characters),
+        lines: arguments.lines.unwrap_or(defaults.lines),
         path: arguments.path.clone(),
+        type_name: arguments.type_name.clone(),
         addresses: arguments.addr,
+        zeros: arguments.zeros,
         colour: colour::wanted_on(&io::stdout()),
-        ..defaults
     };
+    let mut out = Output::new(!arguments.no_pager);
     show(&image, &options, &mut out)?;
-    Ok(out.flush()?)
+    Ok(out.finish()?)
 }

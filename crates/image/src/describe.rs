@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use kflat_abi::extension::{self as abi, Diagnostic, Hit, NO_OBJECT};
+use kflat_abi::image::Header;
 use kflat_abi::program::Program;
+use kflat_abi::record::Record;
 
-use crate::extension::Extension;
+use crate::extension::{Extension, kind_name};
 use crate::image::Image;
 use crate::show::printer::{clean, quoted};
 use crate::typed::root_name;
@@ -29,6 +31,7 @@ pub fn describe(image: &Image, out: &mut dyn Write) -> io::Result<()> {
         counted(header.ptr_count, "pointer"),
         counted(header.fptr_count, "function pointer"),
     )?;
+    sections(image, out)?;
     if header.last_mem_addr != 0 {
         let address = header.last_mem_addr;
         writeln!(out, "Linked for memory at {address:#x}")?;
@@ -53,6 +56,32 @@ fn counted(count: u64, noun: &str) -> String {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
     }
+}
+
+/// What the file is made of, in its order.
+fn sections(image: &Image, out: &mut dyn Write) -> io::Result<()> {
+    let header = image.header();
+    writeln!(out, "\nSections:")?;
+    let parts = [
+        (Header::SIZE as u64, "header"),
+        (header.root_addr_count.saturating_mul(8), "roots"),
+        (header.root_addr_extended_size, "names of roots"),
+        (header.ptr_count.saturating_mul(8), "locations of pointers"),
+        (
+            header.fptr_count.saturating_mul(8),
+            "locations of function pointers",
+        ),
+        (header.mcount.saturating_mul(16), "fragments"),
+        (header.memory_size, "memory"),
+        (header.fptrmapsz, "function symbols"),
+    ];
+    for (size, what) in parts {
+        writeln!(out, "{size:>12}  {what}")?;
+    }
+    for (kind, size) in image.extension_sizes() {
+        writeln!(out, "{size:>12}  extension: {}", kind_name(kind))?;
+    }
+    Ok(())
 }
 
 fn context(extension: &Extension, out: &mut dyn Write) -> io::Result<()> {

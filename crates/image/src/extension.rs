@@ -105,6 +105,18 @@ impl Extension {
         Self::read(bytes.get(start..)?, sections, warnings)
     }
 
+    /// Kind and bytes of each entry of the extension behind the image in `bytes`.
+    pub(crate) fn sizes(bytes: &[u8], sections: &Sections) -> Vec<(u32, u64)> {
+        let start = sections.end().next_multiple_of(abi::ALIGNMENT as usize);
+        let container = bytes
+            .get(start..)
+            .and_then(|tail| Container::parse(tail).ok());
+        (container.iter())
+            .flat_map(Container::entries)
+            .map(|(kind, payload)| (kind, payload.len() as u64))
+            .collect()
+    }
+
     /// The extension at the start of `bytes`.
     pub(crate) fn read(
         bytes: &[u8],
@@ -255,7 +267,7 @@ fn text<'a>(
 }
 
 /// What a kind of entry is called, in the plural.
-fn kind_name(kind: u32) -> String {
+pub(crate) fn kind_name(kind: u32) -> String {
     match kind {
         abi::KIND_ORIGIN => "original addresses",
         abi::KIND_OBJECTS => "objects",

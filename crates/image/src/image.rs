@@ -232,6 +232,12 @@ impl Image {
         self.extension.as_ref()
     }
 
+    /// Kind (`abi::extension::KIND_*`) and bytes of each entry of the extension.
+    #[must_use]
+    pub fn extension_sizes(&self) -> Vec<(u32, u64)> {
+        Extension::sizes(&self.bytes, &self.sections)
+    }
+
     /// What of the extension is damaged and was passed over, in sentences without
     /// their end.
     #[must_use]

@@ -2,7 +2,8 @@
 //!
 //! Each root is a declaration with its value. Pointers into the image are
 //! followed (`→`), each object is shown once, and later ones say where
-//! (`→ see file.f_inode`). Without types, words are shown.
+//! (`→ see file.f_inode`; `cycle`, if that is around them). Without types, words are
+//! shown.
 
 mod array;
 mod brief;

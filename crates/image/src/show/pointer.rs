@@ -26,8 +26,12 @@ impl<'i> Tree<'_, 'i, '_> {
         if !same && !aim.is_followed {
             return self.mention(pointer, to);
         }
-        if self.seen.contains_key(&key(&aim.value, aim.count)) {
-            return self.mention(pointer, to);
+        if let Some((place, _)) = self.seen.get(&key(&aim.value, aim.count)).copied() {
+            self.mention(pointer, to)?;
+            if self.is_inside(at.node, place) {
+                self.printer.note("cycle");
+            }
+            return Ok(());
         }
         self.arrow_address(pointer, true);
         if !same {

@@ -356,6 +356,19 @@ impl<'i> Tree<'_, 'i, '_> {
         self.nodes.len() as u32 - 1
     }
 
+    /// Whether a node is on the way to another, or the same.
+    pub(super) fn is_inside(&self, node: u32, outer: u32) -> bool {
+        let mut next = Some(node);
+        while let Some(at) = next.filter(|at| *at >= outer) {
+            if at == outer {
+                return true;
+            }
+            // Parents are noted before what is in them.
+            next = self.nodes.get(at as usize).and_then(|node| node.parent);
+        }
+        false
+    }
+
     /// The path of a node.
     pub(super) fn path(&self, node: u32) -> String {
         let mut way = Vec::new();

@@ -44,7 +44,7 @@ const FILE: &str = r#"struct file *file = → {
         };
         struct dentry *dentry = → {
             struct dentry *d_parent = → {
-                struct dentry *d_parent = → see file->f_path.dentry->d_parent;
+                struct dentry *d_parent = → see file->f_path.dentry->d_parent /* cycle */;
                 struct qstr d_name = {
                     unsigned int len = 1;
                     const unsigned char *name = "/";
@@ -72,7 +72,7 @@ const FILE: &str = r#"struct file *file = → {
             int d_count = 3;
         },
     };
-    void *private = → see file;
+    void *private = → see file /* cycle */;
     struct file *lost = 0xffff88800fff0000 /* unreadable */;
     union {
         unsigned long number = 0x100000007 /* 4294967303 */;
@@ -319,6 +319,8 @@ fn an_image_is_described() {
     describe(&image(), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     for line in [
+        "         104  header",
+        "          72  extension: original addresses",
         "Recipe for visit",
         "  hit by \"cat\" (pid 42, tid 43) on CPU 0, 5.000000001 s after boot",
         "  captured in 7 µs",

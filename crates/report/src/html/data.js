@@ -14,7 +14,7 @@ class Data {
     const buffer = await new Response(stream).arrayBuffer();
     const length = new DataView(buffer).getUint32(0, true);
     const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-    const kinds = { Uint8Array, Uint32Array, Float64Array, BigUint64Array };
+    const kinds = { u8: Uint8Array, u32: Uint32Array, f64: Float64Array, u64: BigUint64Array };
     const columns = {};
     let at = 4 + length;
     for (const [name, kind, count] of head.columns) {

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io;
 
 use kflat_btf::TypeId;
+use kflat_image::Extension;
 use kflat_image::abi::extension::{self as abi, Hit};
 use kflat_image::abi::program::Program;
 use kflat_image::describe::{reason, sentence, trail};
+use kflat_image::typed::Typed;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -65,7 +67,7 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
     let symbols = functions(model, &mut columns);
 
     let extension = model.image.extension();
-    let btf = model.typed.as_ref().map(|typed| typed.btf());
+    let btf = model.typed.as_ref().map(Typed::btf);
     let mut types = btf.map(Types::of);
     let mut number = |of: TypeId| types.as_mut().map(|types| types.number(of));
     let kinds = (model.kinds.iter())
@@ -89,7 +91,7 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
         .collect();
     let by = lists(model, &links, &mut number, &mut columns);
     let context = extension.map_or(&[][..], |extension| extension.context());
-    let program = extension.and_then(|extension| extension.program());
+    let program = extension.and_then(Extension::program);
     let head = Head {
         name: shown(name),
         target: program.as_ref().and_then(Program::target).map(shown),

@@ -9,13 +9,14 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde::Serialize;
 
-/// What a column's numbers are; what JavaScript calls arrays of them.
+/// What a column's numbers are.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Kind {
-    Uint8Array,
-    Uint32Array,
-    Float64Array,
-    BigUint64Array,
+    U8,
+    U32,
+    F64,
+    U64,
 }
 
 /// Columns that are filled one after the other.
@@ -28,28 +29,28 @@ pub(super) struct Columns {
 
 impl Columns {
     pub(super) fn bytes(&mut self, name: &'static str, column: &[u8]) {
-        self.names.push((name, Kind::Uint8Array, column.len()));
+        self.names.push((name, Kind::U8, column.len()));
         self.bytes.extend(column);
         self.align();
     }
 
     pub(super) fn small(&mut self, name: &'static str, column: impl Iterator<Item = u8>) {
-        self.column(name, Kind::Uint8Array, column.map(|number| [number]));
+        self.column(name, Kind::U8, column.map(|number| [number]));
     }
 
     pub(super) fn numbers(&mut self, name: &'static str, column: impl Iterator<Item = u32>) {
-        self.column(name, Kind::Uint32Array, column.map(u32::to_le_bytes));
+        self.column(name, Kind::U32, column.map(u32::to_le_bytes));
     }
 
     /// Offsets, which JavaScript's own numbers hold.
     pub(super) fn offsets(&mut self, name: &'static str, column: impl Iterator<Item = u64>) {
         let column = column.map(|number| (number as f64).to_le_bytes());
-        self.column(name, Kind::Float64Array, column);
+        self.column(name, Kind::F64, column);
     }
 
     /// Addresses, which they don't.
     pub(super) fn addresses(&mut self, name: &'static str, column: impl Iterator<Item = u64>) {
-        self.column(name, Kind::BigUint64Array, column.map(u64::to_le_bytes));
+        self.column(name, Kind::U64, column.map(u64::to_le_bytes));
     }
 
     fn column<const SIZE: usize>(

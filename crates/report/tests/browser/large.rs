@@ -1,6 +1,6 @@
 //! 10⁵ objects do not make the page stutter.
 
-use crate::list::{COUNT, image};
+use crate::list::image;
 use crate::webdriver::key;
 use crate::{SELECTED, browser, output, page};
 
@@ -82,7 +82,6 @@ fn a_hundred_thousand_objects_do_not_stutter() {
     browser.press("2");
     browser
         .wait_for("document.querySelector('#types .tree').textContent.includes('100,000 objects')");
-    assert!(COUNT == 100_000);
     longest("types");
     assert_eq!(browser.complaints(), [""; 0]);
 }

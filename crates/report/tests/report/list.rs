@@ -9,6 +9,7 @@ use kflat_image::{Additions, Image, save};
 use kflat_recipe::compile;
 
 /// How many.
+#[allow(dead_code, reason = "not every suite counts")]
 pub(crate) const COUNT: u64 = 100_000;
 const SIZE: u64 = 64;
 /// Between two nodes, so that each is a fragment.
