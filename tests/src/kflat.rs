@@ -61,6 +61,17 @@ impl Ran {
         self.status == Some(0)
     }
 
+    /// It ended with this status, and had nothing to complain about.
+    pub(crate) fn ends_with(self, status: i32) -> Result<Self> {
+        ensure!(
+            self.status == Some(status) && !self.stderr.contains("error:"),
+            "status {:?}, not {status}: {}",
+            self.status,
+            self.told()
+        );
+        Ok(self)
+    }
+
     /// It ended with this status and one message, which has these words in it.
     pub(crate) fn fails(self, status: i32, words: &[&str]) -> Result<Self> {
         ensure!(

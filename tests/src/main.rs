@@ -23,6 +23,7 @@ mod registers;
 mod session;
 mod sites;
 mod stop_machine;
+mod views;
 mod world;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("lifetimes", lifetimes::STORIES),
     ("client", client::STORIES),
     ("command", command::STORIES),
+    ("views", views::STORIES),
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
     ("bad_input", bad_input::STORIES),
