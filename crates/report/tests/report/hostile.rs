@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use kflat_image::Image;
 use kflat_image::container::{Builder, Container};
 use kflat_report::graph::{self, dot, graph, svg};
+use kflat_report::diff::{self, diff};
+use kflat_report::html::html;
 use kflat_report::json::{self, json};
 use proptest::prelude::*;
 
@@ -21,6 +23,15 @@ fn exercise(bytes: Vec<u8>) {
     svg(&graph, &mut out).unwrap();
     json(&image, &json::Options::default(), &mut out).unwrap();
     assert!(out.len() < 64 << 20, "{}", out.len());
+    html(&image, "hostile", &mut out).unwrap();
+    let sound = Image::open(saved()).unwrap();
+    for (old, new) in [(&image, &sound), (&sound, &image)] {
+        diff(old, new, &diff::Options::default(), &mut |change| {
+            diff::text(change, true, &mut out)
+        })
+        .unwrap();
+    }
+    assert!(out.len() < 128 << 20, "{}", out.len());
     for path in ["file.f_path.dentry", "task.children[1]", "roots[0]"] {
         let options = json::Options {
             path: Some(path.to_owned()),
