@@ -55,6 +55,9 @@ fn page() -> Result<()> {
     let text = fs::read_to_string(&page)?;
     ensure!(text.starts_with("<!doctype html>") && text.trim_end().ends_with("</html>"));
     let addresses = text.matches("http:").count() + text.matches("https:").count();
-    ensure!(addresses == 1, "{addresses}: one is the name of SVG's namespace");
+    ensure!(
+        addresses == 1,
+        "{addresses}: one is the name of SVG's namespace"
+    );
     Ok(())
 }

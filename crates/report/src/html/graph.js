@@ -138,7 +138,8 @@ class Graph {
     const LINE = 16, PADDING = 9, CHARACTER = 7.3, GAP = 12, ACROSS = 112;
     const columns = [[], [], [], []];
     for (const node of this.nodes) {
-      node.width = Math.max(...node.lines.map(([, text]) => [...text].length)) * CHARACTER + 2 * PADDING + 4;
+      const longest = Math.max(...node.lines.map(([, text]) => [...text].length));
+      node.width = longest * CHARACTER + 2 * PADDING + 4 + (node.beyond ? 30 : 0);
       node.height = node.lines.length * LINE + 2 * PADDING - 4;
       columns[node.column].push(node);
     }
@@ -236,7 +237,7 @@ class Graph {
     const aside = to.column < from.column ? 11 : 0;
     const c1 = x1 + out * bend, c2 = x2 + into * bend, y1 = middle(from) + aside, y2 = middle(to) + aside;
     // The label is where edges of one node have parted.
-    const t = from.column === 0 ? 0.3 : 0.7, u = 1 - t;
+    const t = from.column === 0 || aside > 0 ? 0.3 : 0.7, u = 1 - t;
     const at = (a, b, c, d) => u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
     return {
       d: `M${x1} ${y1}C${c1} ${y1} ${c2} ${y2} ${x2} ${y2}`,
@@ -263,7 +264,7 @@ class Graph {
       group.append(line);
     });
     if (node.beyond) {
-      const dots = shape("text", { class: "beyond", x: node.width + 5, y: node.height / 2 + 4 });
+      const dots = shape("text", { class: "beyond", x: node.width - 9, y: 20, "text-anchor": "end" });
       dots.textContent = `+${node.beyond}`;
       group.append(dots);
     }

@@ -98,8 +98,15 @@ class Values {
     const list = this.list(place);
     if (list >= 0) return this.#list(list);
     if (this.isZero(place)) return [["number", "{ 0 }"]];
+    if (this.#isEmptyList(place, type)) return [["quiet", "empty list"]];
     if (brief) return [["quiet", "{…}"]];
     return [["quiet", "{ "], ...this.#preview(this.members(place)), ["quiet", " }"]];
+  }
+
+  /** Whether a `struct list_head` leads to itself. */
+  #isEmptyList(place, type) {
+    if (type.name !== "struct list_head" || type.size !== 16) return false;
+    return this.data.view.getBigUint64(place.at, true) === this.data.address(place.at);
   }
 
   #list(list) {

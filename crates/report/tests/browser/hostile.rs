@@ -4,7 +4,8 @@ use kflat_image::Image;
 use kflat_image::container::{Builder, Container};
 
 use crate::kernel::saved;
-use crate::{browser, output, page};
+use crate::webdriver::key;
+use crate::{SELECTED, browser, output, page};
 
 /// Puts `new` in place of `old` wherever it stands, length and all else kept.
 fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
@@ -99,7 +100,21 @@ fn markup_in_names_is_text() {
         about.contains("onerror='window.harmed = 1'> \\u{202e}"),
         "{about}"
     );
-    browser.press("1");
+    browser.press("3");
+    let missing = browser.text("document.querySelector('#missing .tree').textContent");
+    assert!(
+        missing.contains("file->lost") && missing.contains("unreadable"),
+        "{missing}"
+    );
+    // Enter goes to the pointer that was not followed.
+    browser.press(&format!("{0}{0}", key::DOWN));
+    browser.picture(&output("missing.png"));
+    browser.press(&key::ENTER.to_string());
+    let selected = browser.text(SELECTED);
+    assert!(
+        selected.contains("lost = 0xffff88800fff0000unreadable"),
+        "{selected}"
+    );
 
     assert_eq!(browser.get("typeof window.harmed"), "undefined");
     assert_eq!(browser.number("document.scripts.length"), scripts);

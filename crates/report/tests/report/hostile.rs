@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use kflat_image::Image;
 use kflat_image::container::{Builder, Container};
-use kflat_report::graph::{self, dot, graph, svg};
 use kflat_report::diff::{self, diff};
+use kflat_report::graph::{self, dot, graph, svg};
 use kflat_report::html::html;
 use kflat_report::json::{self, json};
 use proptest::prelude::*;
