@@ -135,7 +135,7 @@ class Graph {
   // Where everything goes.
 
   #layOut() {
-    const LINE = 16, PADDING = 9, CHARACTER = 7.3, GAP = 12, ACROSS = 112;
+    const LINE = 16, PADDING = 9, CHARACTER = 7.3, GAP = 12, ACROSS = 132;
     const columns = [[], [], [], []];
     for (const node of this.nodes) {
       const longest = Math.max(...node.lines.map(([, text]) => [...text].length));
@@ -209,7 +209,7 @@ class Graph {
       svg.append(shape("path", { d: curve.d, class: isNear ? "edge near" : "edge", "marker-end": "url(#tip)" }));
       const names = edge.labels.filter(Boolean);
       if (names.length === 0) continue;
-      const text = shape("text", { x: curve.x, y: curve.y - 4, class: "label", "text-anchor": "middle" });
+      const text = shape("text", { x: curve.x, y: curve.y - 4, class: "label", "text-anchor": curve.anchor });
       text.textContent = clipStart(names.length > 1 ? `${names[0]}, +${names.length - 1}` : names[0], 18);
       const full = shape("title", {});
       full.textContent = names.slice(0, 20).join(", ");
@@ -227,7 +227,7 @@ class Graph {
     const middle = (node) => node.y + node.height / 2;
     if (from === to) {
       const x = from.x + from.width / 2, y = from.y;
-      return { d: `M${x - 14} ${y}C${x - 30} ${y - 26} ${x + 30} ${y - 26} ${x + 14} ${y}`, x, y: y - 16 };
+      return { d: `M${x - 14} ${y}C${x - 30} ${y - 26} ${x + 30} ${y - 26} ${x + 14} ${y}`, x, y: y - 16, anchor: "middle" };
     }
     let x1 = from.x + from.width, x2 = to.x, out = 1, into = -1;
     if (to.column < from.column) [x1, x2, out, into] = [from.x, to.x + to.width, -1, 1];
@@ -236,13 +236,12 @@ class Graph {
     // What leads back is below what leads there.
     const aside = to.column < from.column ? 11 : 0;
     const c1 = x1 + out * bend, c2 = x2 + into * bend, y1 = middle(from) + aside, y2 = middle(to) + aside;
-    // The label is where edges of one node have parted.
-    const t = from.column === 0 || aside > 0 ? 0.3 : 0.7, u = 1 - t;
-    const at = (a, b, c, d) => u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
-    return {
-      d: `M${x1} ${y1}C${c1} ${y1} ${c2} ${y2} ${x2} ${y2}`,
-      x: at(x1, c1, c2, x2), y: at(y1, y1, y2, y2) + (aside > 0 ? 18 : 0),
-    };
+    // The label is at the end where other edges of the centre are apart.
+    const label = { x: (x1 + x2) / 2 + out * bend * 0.6, y: (y1 + y2) / 2, anchor: "middle" };
+    if (from.column === 0) Object.assign(label, { x: x1 + 7, y: y1, anchor: "start" });
+    else if (aside > 0) Object.assign(label, { x: x1 - 7, y: y1 + 17, anchor: "end" });
+    else if (to.column > from.column) Object.assign(label, { x: x2 - 11, y: y2, anchor: "end" });
+    return { d: `M${x1} ${y1}C${c1} ${y1} ${c2} ${y2} ${x2} ${y2}`, ...label };
   }
 
   #node(node, isCentre) {

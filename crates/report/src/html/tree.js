@@ -165,7 +165,8 @@ class Tree {
     if (row.name) parts.push(make("span", row.before ? "name" : "name bare", row.name));
     if (row.after) parts.push(make("span", "type after", row.after));
     const words = row.words();
-    if (words.length > 0 && row.name) parts.push(make("span", "is", " = "));
+    const isValue = words.length > 0 && !["count", "missing"].includes(words[0][0]);
+    if (isValue && row.name) parts.push(make("span", "is", " = "));
     parts.push(...spans(words));
     parts.push(...this.#badges(row));
     element.replaceChildren(...parts);
