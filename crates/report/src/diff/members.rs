@@ -71,7 +71,7 @@ pub(super) fn compared(
             Difference::Changed
         },
         of: old.name(index).to_owned(),
-        title: old.model.titles().get(index),
+        title: None,
         path: old.model.path(index, &old.roots),
         addresses: (old.address(a), new.address(b)),
         members,

@@ -14,7 +14,7 @@ use std::io;
 
 use kflat_image::Image;
 
-use crate::model::{Links, Model, Node, RootNode};
+use crate::model::{Links, Model, Node, RootNode, Titles};
 use matching::Matching;
 
 pub use write::{json, text};
@@ -163,6 +163,7 @@ pub fn diff(
 ) -> io::Result<Summary> {
     let (old, new) = (Side::of(old), Side::of(new));
     let matching = Matching::of(&old, &new);
+    let (old_titles, new_titles) = (old.model.titles(), new.model.titles());
     let mut summary = Summary::default();
     let is_wanted = |name: &str| {
         options
@@ -178,12 +179,13 @@ pub fn diff(
             Some((other, is_moved)) => {
                 members::compared(&old, &new, &matching, (index, other), is_moved, options)
             }
-            None => Some(alone(&old, index, Difference::Removed)),
+            None => Some(alone(&old, &old_titles, index, Difference::Removed)),
         };
         let Some(mut change) = change else {
             summary.same += 1;
             continue;
         };
+        change.title = old_titles.get(index);
         if let (Difference::Removed, Some(other)) = (&change.difference, matching.retyped(index)) {
             change.difference = Difference::Retyped(new.name(other).to_owned());
             change.addresses.1 = change.addresses.0;
@@ -199,14 +201,14 @@ pub fn diff(
     for index in (0..).take(new.model.nodes.len()) {
         if matching.is_new(index) && is_wanted(new.name(index)) {
             summary.added += 1;
-            tell(&alone(&new, index, Difference::Added))?;
+            tell(&alone(&new, &new_titles, index, Difference::Added))?;
         }
     }
     Ok(summary)
 }
 
 /// An object that is in one image only.
-fn alone(side: &Side<'_>, index: u32, difference: Difference) -> Change {
+fn alone(side: &Side<'_>, titles: &Titles<'_, '_>, index: u32, difference: Difference) -> Change {
     let address = side.model.node(index).and_then(|node| side.address(node));
     let addresses = match difference {
         Difference::Added => (None, address),
@@ -215,7 +217,7 @@ fn alone(side: &Side<'_>, index: u32, difference: Difference) -> Change {
     Change {
         difference,
         of: side.name(index).to_owned(),
-        title: side.model.titles().get(index),
+        title: titles.get(index),
         path: side.model.path(index, &side.roots),
         addresses,
         members: Vec::new(),

@@ -211,15 +211,3 @@ function rankOf(text, word) {
   if (text === word) return 0;
   return text.startsWith(word) ? 1 : 2;
 }
-
-/** Lets the page breathe when a slice of time is over; says whether to stop. */
-function slices(isOver) {
-  const SLICE = 8;
-  let end = performance.now() + SLICE;
-  return async () => {
-    if (performance.now() < end) return isOver();
-    await new Promise((resume) => setTimeout(resume));
-    end = performance.now() + SLICE;
-    return isOver();
-  };
-}

@@ -113,13 +113,15 @@ class Tree {
     this.list.resize(this.rows.length);
   }
 
-  /** Opens rows, as long as there are not too many. */
-  #openAll(rows) {
+  /** Opens rows, as long as there are not too many; between slices of it the page lives. */
+  async #openAll(rows) {
     let room = MOST_ROWS * 20 - this.rows.length;
+    const pause = slices(() => false);
     for (const row of rows) {
       if (!row.canOpen || row.isOpen || room < 0) continue;
       row.isOpen = true;
       room -= row.children.length;
+      await pause();
     }
     this.set(this.roots);
     this.select(this.selected ?? this.rows[0]);
@@ -257,4 +259,16 @@ function make(tag, className = "", text = "") {
 /** Words as elements of their tones. */
 function spans(words) {
   return words.map(([tone, text]) => make("span", `w ${tone}`, text));
+}
+
+/** Lets the page breathe when a slice of time is over; says whether to stop. */
+function slices(isOver) {
+  const SLICE = 8;
+  let end = performance.now() + SLICE;
+  return async () => {
+    if (performance.now() < end) return isOver();
+    await new Promise((resume) => setTimeout(resume));
+    end = performance.now() + SLICE;
+    return isOver();
+  };
 }

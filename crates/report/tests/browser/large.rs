@@ -6,6 +6,9 @@ use crate::{SELECTED, browser, output, page};
 
 /// Rows in the document, whatever the number of objects.
 const MOST_ROWS: f64 = 200.0;
+/// What a frame may take, in milliseconds; on a machine with nothing else to do
+/// they take 17.
+const MEDIAN_FRAME: f64 = 100.0;
 /// No task may block the page longer, in milliseconds: on a busy machine with
 /// two cores several times what they take.
 const LONGEST_TASK: f64 = 1500.0;
@@ -19,13 +22,15 @@ fn a_hundred_thousand_objects_do_not_stutter() {
     browser.run(
         "window.tasks = []; \
          new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((one) => one.duration))) \
-         .observe({type: 'longtask'})",
+         .observe({type: 'longtask', buffered: true})",
     );
     let longest = |what: &str| {
         let longest = browser.number("Math.max(0, ...window.tasks.splice(0))");
         println!("{what}: the longest task took {longest:.0} ms");
         assert!(longest < LONGEST_TASK, "{what}: a task took {longest} ms");
     };
+    browser.settle();
+    longest("opening the page");
     let rows = "document.querySelectorAll('.row').length";
     // The list is a root's; it opens into ranges, and these into nodes.
     assert!(
@@ -46,8 +51,10 @@ fn a_hundred_thousand_objects_do_not_stutter() {
 
     longest("opening all");
     // From end to end, a piece in each frame.
-    let frame = browser.longest_frame();
-    println!("the longest of 120 frames: {frame:.0} ms");
+    let frames = browser.frames();
+    let (median, worst) = (frames[frames.len() / 2], frames[frames.len() - 1]);
+    println!("a frame takes {median:.0} ms, the longest of 120 took {worst:.0} ms");
+    assert!(median < MEDIAN_FRAME, "{median} ms");
     longest("scrolling");
     assert!(browser.number(rows) < MOST_ROWS);
     browser.press(&key::HOME.to_string());

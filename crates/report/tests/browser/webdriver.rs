@@ -105,21 +105,25 @@ impl Browser {
     }
 
     /// Scrolls the tree that is shown from end to end, a piece in each of 120 frames;
-    /// how long the longest took, in milliseconds.
-    pub(crate) fn longest_frame(&self) -> f64 {
+    /// how long each took, in milliseconds, ascending.
+    pub(crate) fn frames(&self) -> Vec<f64> {
         let script = "const done = arguments[0]; \
             const tree = document.querySelector('.tree:not([hidden] *)'); \
-            let frame = 0, last = performance.now(), longest = 0; \
+            const frames = []; \
+            let frame = 0, last = performance.now(); \
             const step = () => { \
                 const now = performance.now(); \
-                longest = Math.max(longest, now - last); \
+                frames.push(now - last); \
                 last = now; \
                 tree.scrollTop = (tree.scrollHeight * frame) / 120; \
-                if (frame++ < 120) requestAnimationFrame(step); else done(longest); \
+                if (frame++ < 120) requestAnimationFrame(step); else done(frames); \
             }; \
             requestAnimationFrame(step)";
-        let longest = self.post("execute/async", &json!({"script": script, "args": []}));
-        longest.as_f64().unwrap()
+        let frames = self.post("execute/async", &json!({"script": script, "args": []}));
+        let frames = frames.as_array().unwrap().iter();
+        let mut frames: Vec<f64> = frames.map(|frame| frame.as_f64().unwrap()).collect();
+        frames.sort_by(f64::total_cmp);
+        frames
     }
 
     /// Presses keys one after the other: characters, or their code points in
