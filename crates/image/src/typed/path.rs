@@ -288,6 +288,12 @@ fn find_root<'i, 't>(
             .next()
             .unwrap_or(text)
             .to_owned();
+        if names.contains(&name) {
+            return PathError::Syntax {
+                text: text.to_owned(),
+                rest: text.get(name.len()..).unwrap_or("").to_owned(),
+            };
+        }
         const MOST: usize = 12;
         let more = if names.len() > MOST { ", …" } else { "" };
         let roots = match names.len() {

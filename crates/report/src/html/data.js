@@ -5,6 +5,9 @@ const NONE = 0xffffffff;
 /** Bits of `link.flags`. */
 const STRING = 1, CHAIN = 2, FOLLOWED = 4;
 
+/** What is said of an object whose type a damaged image does not have. */
+const UNKNOWN = { name: "bytes", type: null, size: 1, rank: 0 };
+
 /** An image as tables; `data.rs` writes what is read here. */
 class Data {
   /** Unpacks what the page holds: a head in JSON, then columns of numbers. */
@@ -53,8 +56,7 @@ class Data {
   end(object) { return this.columns["object.end"][object]; }
   elements(object) { return this.columns["object.count"][object]; }
   parent(object) { return this.columns["object.parent"][object]; }
-  via(object) { return this.columns["object.via"][object]; }
-  kind(object) { return this.kinds[this.columns["object.kind"][object]]; }
+  kind(object) { return this.kinds[this.columns["object.kind"][object]] ?? UNKNOWN; }
 
   /** What an object is called in its own bytes, or "". */
   title(object) {

@@ -30,7 +30,6 @@ struct Head<'a, T: Serialize> {
     kinds: Vec<Json>,
     roots: Vec<Json>,
     titles: Vec<String>,
-    members: Vec<String>,
     links: Vec<String>,
     symbols: Vec<String>,
     diagnostics: Vec<Json>,
@@ -62,7 +61,7 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
     let links = model.links();
     let mut columns = Columns::default();
     memory(model, &mut columns);
-    let (titles, members) = objects(model, &mut columns);
+    let titles = objects(model, &mut columns);
     pointers(&links, &mut columns);
     let symbols = functions(model, &mut columns);
 
@@ -99,7 +98,6 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
         kinds,
         roots,
         titles,
-        members,
         links: by,
         symbols,
         diagnostics: diagnostics(model),
@@ -134,8 +132,8 @@ fn memory(model: &Model<'_>, columns: &mut Columns) {
     columns.offsets("change.size", changes.iter().map(|range| range.size));
 }
 
-/// The objects; titles and members that led to them, which columns refer to.
-fn objects(model: &Model<'_>, columns: &mut Columns) -> (Vec<String>, Vec<String>) {
+/// The objects; their titles.
+fn objects(model: &Model<'_>, columns: &mut Columns) -> Vec<String> {
     let nodes = &model.nodes;
     columns.offsets("object.offset", nodes.iter().map(|node| node.offset));
     columns.offsets("object.end", nodes.iter().map(|node| node.end));
@@ -143,15 +141,6 @@ fn objects(model: &Model<'_>, columns: &mut Columns) -> (Vec<String>, Vec<String
     columns.numbers("object.count", nodes.iter().map(|node| node.count));
     let parents = nodes.iter().map(|node| node.parent.unwrap_or(NONE));
     columns.numbers("object.parent", parents);
-    let mut members = Texts::default();
-    // The member, or for what a root leads to the root.
-    let via: Vec<u32> = (nodes.iter())
-        .map(|node| match node.parent {
-            None => node.via,
-            Some(_) => members.number(shown(model.via(node))),
-        })
-        .collect();
-    columns.numbers("object.via", via.into_iter());
     let all = model.titles();
     let mut titles = Texts::default();
     let title: Vec<u32> = (0..)
@@ -162,7 +151,7 @@ fn objects(model: &Model<'_>, columns: &mut Columns) -> (Vec<String>, Vec<String
     let mut order: Vec<u32> = (0..).take(nodes.len()).collect();
     order.sort_by_key(|index| model.node(*index).map(|node| (node.offset, node.end)));
     columns.numbers("object.order", order.into_iter());
-    (titles.all, members.all)
+    titles.all
 }
 
 fn pointers(links: &Links, columns: &mut Columns) {

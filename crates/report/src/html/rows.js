@@ -1,5 +1,7 @@
 "use strict";
 
+/** Types that lie in themselves, as only damaged ones do, are opened no deeper. */
+const DEEPEST = 64;
 /** Of more elements than this, ranges are shown first. */
 const MOST_ROWS = 10000;
 
@@ -172,7 +174,7 @@ class Rows {
       if (member.place.bits) member.after += ` : ${member.place.bits[1]}`;
       return this.at(row, member.place, owner, {
         name: member.name, before: member.before, after: member.after, ...fields,
-        isOpen: !member.name && type?.is === "composite",
+        isOpen: !member.name && type?.is === "composite" && row.level < DEEPEST,
       });
     });
   }
@@ -267,7 +269,8 @@ class Rows {
    * the innermost one that the byte at `at` is in.
    */
   descend(row, at, size = 0) {
-    for (let here = row; here.canOpen; ) {
+    let here = row;
+    for (let depth = 0; here.canOpen && depth < DEEPEST; depth++) {
       const next = here.children.find((child) => child.from <= at && at < child.to);
       if (!next) return here;
       if (next.from === at && next.to === at + size && next.name) return next;
@@ -275,7 +278,7 @@ class Rows {
       if (!isInside || this.values.list(next.place ?? {}) >= 0) return next;
       here = next;
     }
-    return row;
+    return here;
   }
 
   /** The row for element `index` in `row`. */
@@ -286,11 +289,11 @@ class Rows {
 
   /** The row that leads to an object on the way on which it was captured, or null. */
   toObject(roots, object) {
-    const DEEPEST = 40;
+    const LONGEST = 40;
     const chain = [];
     for (let at = object; at !== NONE; at = this.data.parent(at)) {
       chain.push(at);
-      if (chain.length > DEEPEST) return null;
+      if (chain.length > LONGEST) return null;
     }
     chain.reverse();
     let row = roots.find((root) => root.leads === chain[0]);

@@ -51,8 +51,7 @@ class Values {
       case "pointer": return this.pointer(place, type);
       case "int": return this.#int(place, type);
       case "enum": return this.#enum(place, type);
-      case "float": return [["number", String(type.size === 4
-        ? this.data.view.getFloat32(place.at, true) : this.data.view.getFloat64(place.at, true))]];
+      case "float": return this.#float(place, type);
       default: return [["note", type.size ? `${type.size} bytes of unknown type` : "unknown type"]];
     }
   }
@@ -75,6 +74,13 @@ class Values {
       return [["text", `'${String.fromCharCode(Number(number))}'`]];
     }
     return [["number", written(number, type.signed)]];
+  }
+
+  #float(place, type) {
+    const { view } = this.data;
+    if (type.size === 4) return [["number", String(view.getFloat32(place.at, true))]];
+    if (type.size === 8) return [["number", String(view.getFloat64(place.at, true))]];
+    return [["note", `${type.size} bytes`]];
   }
 
   #enum(place, type) {

@@ -63,6 +63,20 @@ fn image() -> Image {
 }
 
 #[test]
+fn damaged_types_do_not_stop_the_page() {
+    let Some((browser, _alone)) = browser() else {
+        return;
+    };
+    let image = Image::open(crate::damaged::deep_types()).unwrap();
+    browser.open(&page(&image, "deep"), "");
+    browser.press("*");
+    browser.press("2");
+    browser.press(&format!("{}{}*{}", key::DOWN, key::RIGHT, key::END));
+    browser.open(&page(&image, "deep"), "#0+0-0");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn markup_in_names_is_text() {
     let Some((browser, _alone)) = browser() else {
         return;

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "../report/damaged.rs"]
+mod damaged;
 #[path = "../../../image/tests/image/kernel.rs"]
 mod kernel;
 #[path = "../report/list.rs"]

@@ -13,6 +13,27 @@ fn image() -> Image {
     Image::read(&path).unwrap()
 }
 
+#[test]
+fn without_types_there_are_bytes() {
+    let Some((browser, _alone)) = browser() else {
+        return;
+    };
+    let mut bytes = image().bytes().to_vec();
+    let end = u64::from_le_bytes(bytes[32..40].try_into().unwrap()) as usize;
+    bytes.truncate(end);
+    browser.open(&page(&Image::open(bytes).unwrap(), "plain"), "");
+    assert!(browser.text(SELECTED).contains("bytes"));
+    browser.wait_for("document.querySelectorAll('#hex .bytes span').length > 4");
+    browser.press("2");
+    browser.press(&format!("{}{}{}", key::DOWN, key::RIGHT, key::DOWN));
+    assert!(
+        browser.text(SELECTED).starts_with("memory + 0x0"),
+        "{}",
+        browser.text(SELECTED)
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
 /// Types into the search field, and waits for what it finds.
 fn search(browser: &Browser, words: &str) {
     browser.press("/");

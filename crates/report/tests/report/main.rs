@@ -5,6 +5,7 @@
 #[path = "../../../image/tests/image/kernel.rs"]
 mod kernel;
 
+mod damaged;
 mod differences;
 mod graphs;
 mod hostile;
