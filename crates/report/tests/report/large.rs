@@ -22,9 +22,9 @@ fn a_hundred_thousand_objects_are_quick_and_bounded() {
     json(&image, &json::Options::default(), &mut out).unwrap();
     let lines = out.iter().filter(|byte| **byte == b'\n').count() as u64;
     assert_eq!(lines, COUNT + 4, "image, root, head, nodes, end");
-    // A debug build on a busy machine.
+    // A debug build on a very busy machine; what is quadratic would take hours.
     assert!(
-        start.elapsed() < Duration::from_secs(30),
+        start.elapsed() < Duration::from_secs(120),
         "{:?}",
         start.elapsed()
     );
