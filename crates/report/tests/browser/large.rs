@@ -1,8 +1,7 @@
 //! 10⁵ objects do not make the page stutter.
 
-use crate::list::image;
 use crate::webdriver::key;
-use crate::{SELECTED, browser, output, page};
+use crate::{SELECTED, browser, list, output, page, path};
 
 /// Rows in the document, whatever the number of objects.
 const MOST_ROWS: f64 = 200.0;
@@ -18,7 +17,8 @@ fn a_hundred_thousand_objects_do_not_stutter() {
     let Some((browser, _alone)) = browser() else {
         return;
     };
-    browser.open(&page(&image(), "list"), "");
+    let image = list::image();
+    browser.open(&page(&image, "list"), "");
     browser.run(
         "window.tasks = []; \
          new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((one) => one.duration))) \
@@ -82,6 +82,7 @@ fn a_hundred_thousand_objects_do_not_stutter() {
         "{}",
         browser.text(SELECTED)
     );
+    assert_eq!(path(&browser, &image), "head[7812]");
     browser.picture(&output("list.png"));
 
     longest("searching");

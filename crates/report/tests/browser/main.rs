@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kflat_image::Image;
+use kflat_image::typed::Typed;
 use kflat_report::html::html;
 
 use webdriver::Browser;
@@ -46,6 +47,16 @@ fn page(image: &Image, name: &str) -> PathBuf {
     let path = output(&format!("{name}.html"));
     let mut out = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
     html(image, &format!("{name}.img"), &mut out).unwrap();
+    path
+}
+
+/// The path in the card, which `kflat show` has to take.
+fn path(browser: &Browser, image: &Image) -> String {
+    let path = browser.text("document.querySelector('#card code').textContent");
+    let typed = Typed::new(image).unwrap();
+    if let Err(error) = typed.path(&path) {
+        panic!("{path}: {error}");
+    }
     path
 }
 
