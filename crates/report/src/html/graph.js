@@ -121,7 +121,7 @@ class Graph {
 
   #label(object, { at, index }) {
     const field = this.values.field(object, at);
-    if (index < 0) return field?.path || `+${at - this.data.offset(object)}`;
+    if (index < 0) return field?.path || `+${hex(at - this.data.offset(object))}`;
     return `${(field?.path ?? "").replace(/\.?(next|first)$/, "")}[${index}]`;
   }
 
@@ -189,8 +189,9 @@ class Graph {
   // Drawing.
 
   #draw(centre) {
-    // A little smaller, if all of it can be seen then.
-    const scale = Math.max(0.7, Math.min(1, this.element.clientWidth / this.width));
+    // A little smaller, the more so if all of it can be seen then.
+    const fitting = this.element.clientWidth / this.width;
+    const scale = fitting >= 0.75 ? Math.min(1, fitting) : 0.85;
     const svg = shape("svg", {
       width: this.width * scale, height: this.height * scale,
       viewBox: `0 0 ${this.width} ${this.height}`, role: "group",

@@ -76,14 +76,24 @@ class Hex {
 
   /** The bytes from `at` on that belong to one field, and what it is. */
   #run(at, end) {
+    if (this.data.kind(this.object).type === null) return this.#word(at, end);
     const field = this.values.field(this.object, at);
     if (field === null) {
       let until = at + 1;
       while (until < end && this.values.field(this.object, until) === null) until++;
-      return { tone: this.data.kind(this.object).type === null ? "plain" : "padding", until, isStart: false };
+      return { tone: "padding", until, isStart: false };
     }
     const until = Math.min(end, Math.max(at + 1, field.place.at + field.size));
     return { tone: this.#tone(field), until, isStart: field.place.at === at };
+  }
+
+  /** In an object without a type, words are what there is. */
+  #word(at, end) {
+    const start = at - (at - this.start) % 8;
+    let tone = "plain";
+    if (this.data.functionAt(start) !== null) tone = "function";
+    else if (this.data.linkAt(start) >= 0) tone = "pointer";
+    return { tone, until: Math.min(end, start + 8), isStart: at === start };
   }
 
   #tone({ place, size }) {
@@ -108,7 +118,8 @@ class Hex {
     const field = this.values.field(this.object, at);
     const inside = `+${hex(field ? field.place.at - this.start : at - this.start)}`;
     if (!field) {
-      this.status.replaceChildren(make("span", "offset", inside), make("span", "quiet", " padding"));
+      const what = this.data.kind(this.object).type === null ? "" : " padding";
+      this.status.replaceChildren(make("span", "offset", inside), make("span", "quiet", what));
       return;
     }
     const after = field.after + (field.place.bits ? ` : ${field.place.bits[1]}` : "");

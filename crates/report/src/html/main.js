@@ -62,14 +62,14 @@ class Page {
   // What is selected.
 
   #selectRow(row) {
-    const first = row.diagnostic ? row.owner : row.place ? row.owner : row.leads;
+    const first = row.diagnostic || row.isField ? row.owner : row.leads;
     const at = row.diagnostic?.at ?? null;
     if (first === NONE) {
       if (row.diagnostic || row.objects || row.parent === null) this.#set(NONE, 0, 0, row);
       return;
     }
     if (at !== null) this.#set(first, at, at + 8, row);
-    else if (row.place && !row.diagnostic) this.#set(first, row.from, row.to, row);
+    else if (row.isField) this.#set(first, row.from, row.to, row);
     else this.#set(first, this.data.offset(first), row.isRange ? row.to : this.data.end(first), row);
   }
 

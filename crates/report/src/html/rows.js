@@ -39,6 +39,9 @@ class Row {
 
   get canOpen() { return this.make !== null; }
 
+  /** Whether it stands for bytes of its owner. */
+  get isField() { return this.to > this.from && !this.isRange; }
+
   get children() {
     if (this.made === null) {
       this.made = this.make ? this.make(this) : [];
@@ -151,11 +154,13 @@ class Rows {
 
   opensObject(object) {
     if (object === NONE) return false;
-    const type = this.values.types[this.data.kind(object).type];
+    const kind = this.data.kind(object), type = this.values.types[kind.type];
+    if (kind.type === null) return this.data.hasWords(this.data.offset(object), this.data.end(object));
     return type !== undefined && type.is !== "other" && !type.char;
   }
 
   inObject(row, object) {
+    if (this.data.kind(object).type === null) return this.inBytes(row, object);
     const place = this.values.part(object, 0);
     if (this.data.elements(object) === 1) {
       if (this.values.list(place) >= 0) return this.inList(row, this.values.list(place));
@@ -163,6 +168,29 @@ class Rows {
     }
     return this.many(row, this.data.elements(object), (parent, index) =>
       this.element(parent, this.values.part(object, index), object, index), this.data.kind(object).size, place.at);
+  }
+
+  /** Of an object without a type, the pointers in it. */
+  inBytes(row, object) {
+    const { data } = this, start = data.offset(object), end = data.end(object);
+    const within = (column) => {
+      const first = partition(column.length, (i) => column[i] < start);
+      return Array.from(column.subarray(first, partition(column.length, (i) => column[i] < end)));
+    };
+    const locations = [...within(data.columns["link.at"]), ...within(data.columns["function.at"])];
+    locations.sort((a, b) => a - b);
+    return this.many(row, locations.length, (parent, index) => {
+      const at = locations[index], link = data.linkAt(at), name = `+${hex(at - start)}`;
+      const leads = link < 0 ? NONE : data.columns["link.object"][link];
+      return new Row(parent, {
+        name, step: `[${hex(at - start)}]`, owner: object, leads, from: at, to: at + 8, first: index, last: index,
+        make: this.opensObject(leads) ? (inner) => this.inObject(inner, leads) : null,
+        words: () => {
+          if (link < 0) return [["arrow", "ƒ "], ["symbol", data.functionAt(at)]];
+          return [["arrow", "→ "], ...(leads === NONE ? [["number", hex(data.columns["link.to"][link])]] : this.values.object(leads))];
+        },
+      });
+    });
   }
 
   inComposite(row, place, owner, arrow) {
@@ -274,8 +302,10 @@ class Rows {
       const next = here.children.find((child) => child.from <= at && at < child.to);
       if (!next) return here;
       if (next.from === at && next.to === at + size && next.name) return next;
-      const isInside = next.isRange || ["composite", "array"].includes(this.values.type(next.place)?.is);
-      if (!isInside || this.values.list(next.place ?? {}) >= 0) return next;
+      if (!next.isRange) {
+        const isInside = next.place && ["composite", "array"].includes(this.values.type(next.place)?.is);
+        if (!isInside || this.values.list(next.place) >= 0) return next;
+      }
       here = next;
     }
     return here;

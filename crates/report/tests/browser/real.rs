@@ -24,6 +24,17 @@ fn without_types_there_are_bytes() {
     browser.open(&page(&Image::open(bytes).unwrap(), "plain"), "");
     assert!(browser.text(SELECTED).contains("bytes"));
     browser.wait_for("document.querySelectorAll('#hex .bytes span').length > 4");
+    // Its pointers are what there is to open.
+    browser.press(&format!("{0}{0}", key::RIGHT));
+    assert!(
+        browser.text(SELECTED).contains("→ bytes"),
+        "{}",
+        browser.text(SELECTED)
+    );
+    assert_eq!(
+        browser.number("document.querySelectorAll('#hex .bytes .pointer.marked').length"),
+        1.0
+    );
     browser.picture(&output("plain.png"));
     browser.press("2");
     browser.press(&format!("{}{}{}", key::DOWN, key::RIGHT, key::DOWN));
