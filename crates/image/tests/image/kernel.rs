@@ -23,7 +23,7 @@ pub(crate) const TASK: u64 = 0xffff_8880_0050_0000;
 pub(crate) const FIRST: u64 = 0xffff_8880_0051_0000;
 pub(crate) const SECOND: u64 = 0xffff_8880_0052_0000;
 /// Never mapped.
-const ELSEWHERE: u64 = 0xffff_8880_0fff_0000;
+pub(crate) const ELSEWHERE: u64 = 0xffff_8880_0fff_0000;
 
 /// The recipe that captures all of it.
 pub(crate) const RECIPE: &str = r"
@@ -297,9 +297,15 @@ pub(crate) fn saved() -> Vec<u8> {
 
 /// What there is of the example in `kernel`, saved.
 pub(crate) fn saved_from(kernel: &mut Kernel) -> Vec<u8> {
+    saved_with(kernel, &[("release", "6.12.1"), ("note", "two\nlines")])
+}
+
+/// The same, with this context.
+pub(crate) fn saved_with(kernel: &mut Kernel, context: &[(&str, &str)]) -> Vec<u8> {
     let (bytes, compiled) = captured_from(kernel);
-    let context = [("release", "6.12.1"), ("note", "two\nlines")];
-    let context = context.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let context: Vec<_> = (context.iter())
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
     let additions = Additions {
         types: &compiled.types,
         program: &compiled.program,

@@ -60,34 +60,32 @@ impl Matching {
         self.known[new as usize] = true;
     }
 
-    /// Same address and type; of several those with as many elements first.
+    /// Same address and type, or that of a kernel that was loaded elsewhere; of
+    /// several those with as many elements first.
     fn by_address(&mut self, old: &Side<'_>, new: &Side<'_>) {
         let mut there: HashMap<(u64, &str), Vec<u32>> = HashMap::new();
         for (index, node) in (0..).zip(&new.model.nodes) {
             // Without addresses offsets are all that there is.
             let address = new.address(node).unwrap_or(node.offset);
-            there
-                .entry((address, new.name(index)))
-                .or_default()
-                .push(index);
+            let objects = there.entry((address, new.name(index))).or_default();
+            objects.push(index);
         }
-        for same_count in [true, false] {
+        let shift = old.shift(new);
+        for (same_count, shift) in [(true, 0), (false, 0), (true, shift), (false, shift)] {
             for (index, node) in (0..).zip(&old.model.nodes) {
                 if self.new_of(index).is_some() {
                     continue;
                 }
                 let address = old.address(node).unwrap_or(node.offset);
-                let Some(others) = there.get_mut(&(address, old.name(index))) else {
+                let key = (address.wrapping_add(shift), old.name(index));
+                let Some(others) = there.get_mut(&key) else {
                     continue;
                 };
-                let has_count = |other: &u32| {
-                    (new.model.node(*other)).is_some_and(|other| other.count == node.count)
+                let fits = |other: &u32| {
+                    let other = new.model.node(*other);
+                    !same_count || other.is_some_and(|other| other.count == node.count)
                 };
-                let found = match same_count {
-                    true => others.iter().position(has_count),
-                    false => (!others.is_empty()).then_some(0),
-                };
-                if let Some(found) = found {
+                if let Some(found) = others.iter().position(fits) {
                     let other = others.remove(found);
                     self.pair(index, other, false);
                 }

@@ -246,19 +246,18 @@ impl Walk<'_, '_> {
         match (old, new) {
             (Pointer::Null, Pointer::Null) => true,
             (Pointer::Function(a), Pointer::Function(b)) => a == b,
-            (Pointer::Inside { target: a, .. }, Pointer::Inside { target: b, .. }) => {
-                let (mine, theirs) = (&self.old.0.model, &self.new.0.model);
-                self.same_place((*a, mine.object_of(old)), (*b, theirs.object_of(new)))
-            }
-            (Pointer::Inside { target, .. }, Pointer::Outside(address)) => {
-                self.old.0.model.image.address(*target) == Some(*address)
-            }
-            (Pointer::Outside(address), Pointer::Inside { target, .. }) => {
-                self.new.0.model.image.address(*target) == Some(*address)
-            }
-            (Pointer::Outside(a), Pointer::Outside(b)) => a == b,
-            _ => false,
+            (Pointer::Outside(a), Pointer::Outside(b)) if self.same_in_kernel(*a, *b) => true,
+            _ => match (place(self.old, old), place(self.new, new)) {
+                (Some(a), Some(b)) => self.same_place(a, b),
+                _ => false,
+            },
         }
+    }
+
+    /// Whether addresses are the same, or are those of one place of a kernel that
+    /// was loaded elsewhere.
+    fn same_in_kernel(&self, a: u64, b: u64) -> bool {
+        a == b || b.wrapping_sub(a) == self.old.0.shift(self.new.0)
     }
 
     /// Whether offsets of both images, into these objects, are the same place.
@@ -299,6 +298,18 @@ impl Walk<'_, '_> {
         }
         let path = path.to_owned();
         self.found.push(MemberChange { path, old, new });
+    }
+}
+
+/// Where in the image a pointer leads, and into which object.
+fn place((side, typed): (&Side<'_>, &Typed<'_>), to: &Pointer<'_>) -> Option<(u64, Option<u32>)> {
+    match to {
+        Pointer::Inside { target, .. } => Some((*target, side.model.object_of(to))),
+        Pointer::Outside(address) => {
+            let target = typed.offset_of(*address)?;
+            Some((target, side.model.object_around(target)))
+        }
+        _ => None,
     }
 }
 

@@ -3,8 +3,8 @@
 //! An object is the same in both if it was at the same address with the same
 //! type; one that was not is the same as the one that took its place: that the
 //! same member of the same object leads to. Of two that are the same, members
-//! are compared as values: pointers that lead to the same object are equal,
-//! wherever it lies in the image.
+//! are compared as values: pointers that lead to the same object are equal, and
+//! those to the same place of a kernel that was loaded elsewhere.
 
 mod matching;
 mod members;
@@ -122,6 +122,8 @@ struct Side<'i> {
     roots: Vec<RootNode>,
     /// Its memory with the pointers' original values.
     original: Vec<u8>,
+    /// How far from where it was linked for the kernel was loaded.
+    kernel_offset: Option<u64>,
 }
 
 impl<'i> Side<'i> {
@@ -131,6 +133,7 @@ impl<'i> Side<'i> {
             links: model.links(),
             roots: model.roots(),
             original: model.original(),
+            kernel_offset: kernel_offset(image),
             model,
         }
     }
@@ -148,6 +151,20 @@ impl<'i> Side<'i> {
             ..usize::try_from(node.end).unwrap_or(usize::MAX);
         self.original.get(range).unwrap_or(&[])
     }
+}
+
+impl Side<'_> {
+    /// By how much the kernel of `new` was loaded further up than this one.
+    fn shift(&self, new: &Side<'_>) -> u64 {
+        let offsets = self.kernel_offset.zip(new.kernel_offset);
+        offsets.map_or(0, |(old, new)| new.wrapping_sub(old))
+    }
+}
+
+fn kernel_offset(image: &Image) -> Option<u64> {
+    let context = image.extension()?.context();
+    let (_, offset) = context.iter().find(|(key, _)| key == "kernel_offset")?;
+    u64::from_str_radix(offset.strip_prefix("0x")?, 16).ok()
 }
 
 /// Tells each object that differs between `old` and `new`: those of `old` in the

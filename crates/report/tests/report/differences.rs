@@ -4,7 +4,8 @@ use kflat_image::Image;
 use kflat_report::diff::{Change, Difference, Options, Summary, diff, json, text};
 
 use crate::kernel::{
-    DENTRY, FILE, FIRST, Kernel, NAME, PARENT, SECOND, TASK, captured, image, saved_from,
+    DENTRY, ELSEWHERE, FILE, FIRST, Kernel, NAME, PARENT, SECOND, TASK, captured, image,
+    saved_from, saved_with,
 };
 
 fn changed(change: impl FnOnce(&mut Kernel)) -> Image {
@@ -82,6 +83,20 @@ fn another_object_in_the_same_place_is_compared_with_the_one_before() {
     // What led to it leads to what took its place: that is no change of its own.
     let file = changes.iter().find(|change| change.of == "struct file");
     assert!(file.is_none_or(|file| file.members.iter().all(|one| one.path != "f_path.dentry")));
+}
+
+#[test]
+fn a_kernel_that_was_loaded_elsewhere_is_the_same() {
+    const FURTHER: u64 = 0x10_0000;
+    let mut kernel = Kernel::example();
+    kernel.set(FILE + 48, &(ELSEWHERE + FURTHER).to_le_bytes());
+    let mut with =
+        |context: &[(&str, &str)]| Image::open(saved_with(&mut kernel, context)).unwrap();
+    let new = with(&[("kernel_offset", "0x300000")]);
+    assert!(told(&new).contains("    lost: 0xffff88800fff0000 → 0xffff8880100f0000\n"));
+    let old = saved_with(&mut Kernel::example(), &[("kernel_offset", "0x200000")]);
+    let (changes, _) = compared(&Image::open(old).unwrap(), &new, &Options::default());
+    assert!(changes.is_empty(), "{changes:?}");
 }
 
 #[test]
