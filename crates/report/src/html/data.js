@@ -3,7 +3,7 @@
 /** Instead of a number where there is none. */
 const NONE = 0xffffffff;
 /** Bits of `link.flags`. */
-const STRING = 1, CHAIN = 2, FOLLOWED = 4;
+const STRING = 1, CHAIN = 2;
 
 /** What is said of an object whose type a damaged image does not have. */
 const UNKNOWN = { name: "bytes", type: null, size: 1, rank: 0 };

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::pack::Columns;
-use super::types::{Types, declaration};
+use super::types::Types;
 use crate::json::register_names;
 use crate::model::{Links, Model, cut, shown};
 
@@ -68,19 +68,18 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
     let extension = model.image.extension();
     let btf = model.typed.as_ref().map(Typed::btf);
     let mut types = btf.map(Types::of);
-    let mut number = |of: TypeId| types.as_mut().map(|types| types.number(of));
     let kinds = (model.kinds.iter())
         .map(|kind| {
-            let (of, size) = (number(kind.of), kind.size);
+            let (of, size) = (number(&mut types, kind.of), kind.size);
             json!({"name": kind.name, "type": of, "size": size, "rank": kind.rank})
         })
         .collect();
     let roots = (model.roots().iter())
         .map(|root| {
-            let declared = (btf.zip(root.to)).map(|(btf, to)| declaration(btf, to));
+            let declared = (types.as_mut().zip(root.to)).map(|(types, to)| types.declaration(to));
             json!({
                 "name": shown(&root.name),
-                "type": root.to.and_then(&mut number),
+                "type": root.to.and_then(|to| number(&mut types, to)),
                 "declared": declared,
                 "target": root.target,
                 "object": root.object,
@@ -88,7 +87,7 @@ pub(super) fn packed(model: &Model<'_>, name: &str) -> io::Result<Vec<u8>> {
             })
         })
         .collect();
-    let by = lists(model, &links, &mut number, &mut columns);
+    let by = lists(model, &links, &mut types, &mut columns);
     let context = extension.map_or(&[][..], |extension| extension.context());
     let program = extension.and_then(Extension::program);
     let head = Head {
@@ -157,25 +156,14 @@ fn objects(model: &Model<'_>, columns: &mut Columns) -> Vec<String> {
 fn pointers(links: &Links, columns: &mut Columns) {
     const STRING: u8 = 1;
     const CHAIN: u8 = 2;
-    const FOLLOWED: u8 = 4;
     let all = &links.pointers;
     columns.offsets("link.at", all.iter().map(|link| link.location));
     columns.offsets("link.to", all.iter().map(|link| link.target));
     let object = |object: Option<u32>| object.unwrap_or(NONE);
     columns.numbers("link.source", all.iter().map(|link| object(link.source)));
     columns.numbers("link.object", all.iter().map(|link| object(link.object)));
-    let flags = all.iter().map(|link| {
-        let flags = [
-            (link.is_string, STRING),
-            (link.is_chain, CHAIN),
-            (link.is_followed, FOLLOWED),
-        ];
-        flags
-            .iter()
-            .filter(|(set, _)| *set)
-            .map(|(_, bit)| bit)
-            .sum()
-    });
+    let flags = (all.iter())
+        .map(|link| u8::from(link.is_string) * STRING | u8::from(link.is_chain) * CHAIN);
     columns.small("link.flags", flags);
 }
 
@@ -190,18 +178,24 @@ fn functions(model: &Model<'_>, columns: &mut Columns) -> Vec<String> {
     symbols.all
 }
 
+/// The number of a type, if there are types.
+fn number(types: &mut Option<Types<'_>>, of: TypeId) -> Option<u32> {
+    types.as_mut().map(|types| types.number(of))
+}
+
 /// The lists; the members that link their elements.
 fn lists(
     model: &Model<'_>,
     links: &Links,
-    number: &mut impl FnMut(TypeId) -> Option<u32>,
+    types: &mut Option<Types<'_>>,
     columns: &mut Columns,
 ) -> Vec<String> {
     let all = &links.lists;
     columns.offsets("list.head", all.iter().map(|list| list.head));
     columns.numbers(
         "list.type",
-        all.iter().map(|list| number(list.of).unwrap_or(NONE)),
+        all.iter()
+            .map(|list| number(types, list.of).unwrap_or(NONE)),
     );
     let source = |head| model.object_around(head).unwrap_or(NONE);
     columns.numbers("list.source", all.iter().map(|list| source(list.head)));

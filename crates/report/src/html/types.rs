@@ -60,7 +60,13 @@ pub(super) struct Types<'b> {
     btf: &'b Btf,
     numbers: HashMap<TypeId, u32>,
     order: Vec<TypeId>,
+    declared: HashMap<TypeId, (String, String)>,
+    /// Bytes of declarations that may still be written.
+    room: usize,
 }
+
+/// Of all declarations: those of damaged types could go on and on.
+const MOST_TEXT: usize = 64 << 20;
 
 impl<'b> Types<'b> {
     pub(super) fn of(btf: &'b Btf) -> Self {
@@ -68,7 +74,26 @@ impl<'b> Types<'b> {
             btf,
             numbers: HashMap::new(),
             order: Vec::new(),
+            declared: HashMap::new(),
+            room: MOST_TEXT,
         }
+    }
+
+    /// What C writes before and behind the name of something of a type.
+    pub(super) fn declaration(&mut self, of: TypeId) -> (String, String) {
+        const MARK: &str = "\u{1}";
+        if let Some(known) = self.declared.get(&of) {
+            return known.clone();
+        }
+        if self.room == 0 {
+            return ("…".to_owned(), String::new());
+        }
+        let text = self.btf.declaration(of, MARK);
+        self.room = self.room.saturating_sub(text.len());
+        let (before, after) = text.split_once(MARK).unwrap_or((&text, ""));
+        let declared = (shown(before), shown(after));
+        self.declared.insert(of, declared.clone());
+        declared
     }
 
     /// The number of a type.
@@ -92,7 +117,8 @@ impl<'b> Types<'b> {
 
     fn describe(&mut self, id: TypeId) -> Type {
         let btf = self.btf;
-        let name = shown(&btf.type_name(id));
+        let (before, after) = self.declaration(id);
+        let name = format!("{}{after}", before.trim_end());
         let size = btf.size(id).unwrap_or(0);
         match btf.kind(id) {
             Kind::Struct(composite) | Kind::Union(composite) => Type::Composite {
@@ -101,7 +127,7 @@ impl<'b> Types<'b> {
                 union: matches!(btf.kind(id), Kind::Union(_)),
                 members: (composite.members.iter())
                     .map(|member| {
-                        let (before, after) = declaration(btf, member.of);
+                        let (before, after) = self.declaration(member.of);
                         let number = self.number(member.of);
                         let name = shown(btf.member_name(member));
                         (
@@ -148,12 +174,4 @@ impl<'b> Types<'b> {
             _ => Type::Other { name, size },
         }
     }
-}
-
-/// What C writes before and behind the name of something of a type.
-pub(super) fn declaration(btf: &Btf, of: TypeId) -> (String, String) {
-    const MARK: &str = "\u{1}";
-    let text = btf.declaration(of, MARK);
-    let (before, after) = text.split_once(MARK).unwrap_or((&text, ""));
-    (shown(before), shown(after))
 }

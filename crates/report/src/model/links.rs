@@ -20,8 +20,6 @@ pub(crate) struct Link {
     pub(crate) object: Option<u32>,
     /// To a NUL-terminated string.
     pub(crate) is_string: bool,
-    /// The recipe says what is there, and not only what was found.
-    pub(crate) is_followed: bool,
     /// It chains the elements of a list that [`Links::lists`] has as a whole.
     pub(crate) is_chain: bool,
 }
@@ -62,7 +60,6 @@ impl Links {
                 source: None,
                 object: None,
                 is_string: false,
-                is_followed: false,
                 is_chain: false,
             })
             .collect();
@@ -165,7 +162,6 @@ fn ask(model: &Model<'_>, typed: &Typed<'_>, link: &mut Link, source: u32, word:
         link.source = Some(source);
         link.object = model.object_of(&pointer);
         link.is_string = aim.is_string;
-        link.is_followed = aim.is_followed;
     }
 }
 

@@ -118,6 +118,19 @@ fn one_explores_a_capture_with_the_keyboard() {
             .contains("d_name")
     );
     assert_eq!(path(&browser, &image()), "file->f_path.dentry->d_name");
+    // With the keyboard, from field to field.
+    browser.press(&format!("x{}", key::RIGHT));
+    assert!(
+        browser.text(SELECTED).contains("d_inode"),
+        "{}",
+        browser.text(SELECTED)
+    );
+    browser.press(&format!("{}", key::LEFT));
+    assert!(
+        browser.text(SELECTED).contains("name = "),
+        "{}",
+        browser.text(SELECTED)
+    );
     // A click on bytes selects the field.
     browser.click("#hex .bytes .pointer");
     assert!(
