@@ -163,7 +163,7 @@ fn pointers(links: &Links, columns: &mut Columns) {
     columns.numbers("link.source", all.iter().map(|link| object(link.source)));
     columns.numbers("link.object", all.iter().map(|link| object(link.object)));
     let flags = (all.iter())
-        .map(|link| u8::from(link.is_string) * STRING | u8::from(link.is_chain) * CHAIN);
+        .map(|link| (u8::from(link.is_string) * STRING) | (u8::from(link.is_chain) * CHAIN));
     columns.small("link.flags", flags);
 }
 
