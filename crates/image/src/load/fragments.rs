@@ -1,7 +1,5 @@
 //! An image's memory in as many allocations as it has fragments.
 
-use std::collections::HashMap;
-
 use kflat_abi::extension as abi;
 use kflat_abi::image::Fragment;
 use kflat_abi::record::Record;
@@ -24,8 +22,8 @@ pub(super) struct Fragments {
     allocations: Vec<Allocation>,
     /// The fragment that was written last; the next is near.
     cursor: usize,
-    /// Fragments by address, once one was asked for.
-    by_address: Option<HashMap<usize, usize>>,
+    /// Address and index of each fragment, ascending, once one was asked for.
+    by_address: Option<Vec<(usize, u32)>>,
 }
 
 /// What the extension adds to a fragment.
@@ -95,32 +93,30 @@ impl Fragments {
 
     /// The offset of what is at an address.
     pub(super) fn offset(&mut self, address: usize) -> Option<u64> {
-        if let Some(index) = self.at(address) {
-            return self.locator.offset(index);
-        }
-        let mut all = (0..).zip(&self.allocations);
-        let (index, start) = all.find_map(|(index, allocation)| {
-            let start = allocation.pointer() as usize;
-            let size = allocation.size() as usize;
-            (start..start.saturating_add(size))
-                .contains(&address)
-                .then_some((index, start))
-        })?;
-        Some(self.locator.offset(index)? + (address - start) as u64)
+        let (index, inside) = self.around(address)?;
+        Some(self.locator.offset(index)? + inside)
     }
 
-    /// The fragment that begins at an address.
-    fn at(&mut self, address: usize) -> Option<usize> {
+    /// The fragment that an address is in, and where in it.
+    fn around(&mut self, address: usize) -> Option<(usize, u64)> {
         let all = self.by_address.get_or_insert_with(|| {
             let starts = self.allocations.iter().map(|a| a.pointer() as usize);
-            starts.zip(0..).collect()
+            let mut all: Vec<(usize, u32)> = starts.zip(0..).collect();
+            all.sort_unstable();
+            all
         });
-        all.get(&address).copied()
+        let after = all.partition_point(|(start, _)| *start <= address);
+        let (start, index) = *all.get(after.checked_sub(1)?)?;
+        let index = index as usize;
+        let allocation = self.allocations.get(index)?;
+        let inside = (address - start) as u64;
+        let is_inside = inside < allocation.size() || inside == 0;
+        (is_inside && !allocation.is_given_away()).then_some((index, inside))
     }
 
     /// Leaves a fragment to somebody else. `false`: no fragment begins there.
     pub(super) fn give_away(&mut self, address: usize) -> bool {
-        let Some(index) = self.at(address) else {
+        let Some((index, 0)) = self.around(address) else {
             return false;
         };
         if let Some(allocation) = self.allocations.get_mut(index) {

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 
 use kflat_abi::extension as abi;
-use kflat_abi::image::{Header, NO_ROOT};
+use kflat_abi::image::{Fragment, Header, NO_ROOT};
 use kflat_abi::record::Record;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -191,6 +191,20 @@ impl Loaded {
     #[must_use]
     pub fn is_linked(&self) -> bool {
         matches!(self.memory, Memory::Mapped(Pages::Linked))
+    }
+
+    /// The fragments of the image's memory, ascending.
+    pub fn fragment_records(&self) -> impl ExactSizeIterator<Item = Fragment> {
+        let records = (self.sections).of(self.source.front(), &self.sections.fragments);
+        (records.chunks_exact(Fragment::SIZE))
+            .map(|record| Fragment::decode(record).unwrap_or_default())
+    }
+
+    /// The name of root `index`, if it has one.
+    #[must_use]
+    pub fn root_name(&self, index: usize) -> Option<&str> {
+        let named = (self.sections.named.iter()).find(|named| named.index == index)?;
+        std::str::from_utf8(self.source.front().get(named.name.clone())?).ok()
     }
 
     /// Root `index`; `None` if there is none, it was NULL, or nothing was captured
