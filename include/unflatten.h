@@ -207,8 +207,8 @@ size_t unflatten_object_count(CUnflatten flatten);
  * pointer. size is sizeof(struct unflatten_object): of later versions a program gets the
  * members that it knows.
  */
-UnflattenStatus unflatten_object(CUnflatten flatten, size_t index, struct unflatten_object *object,
-				 size_t size);
+UnflattenStatus unflatten_get_object(CUnflatten flatten, size_t index,
+				     struct unflatten_object *object, size_t size);
 UnflattenStatus unflatten_object_at(CUnflatten flatten, const void *pointer,
 				    struct unflatten_object *object, size_t size);
 

@@ -155,7 +155,7 @@ public:
 
 	UnflattenStatus object(size_t index, unflatten_object &object)
 	{
-		return unflatten_object(handle_, index, &object, sizeof(object));
+		return unflatten_get_object(handle_, index, &object, sizeof(object));
 	}
 
 	UnflattenStatus object_at(const void *pointer, unflatten_object &object)

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, added up in the last line.
 
 mod guests;
+mod harness;
 mod host;
 mod sick_guests;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let mut report = Report::default();
     if !options.guest_only {
         host::run(options, &mut report);
+        harness::run(options.filter.as_deref(), &mut report);
     }
     if !options.host_only {
         // What can't be prepared is a test that failed, not an end without a sum.

@@ -22,7 +22,7 @@ pub extern "C" fn unflatten_object_count(flatten: Handle) -> usize {
 /// # Safety
 /// `object` must be NULL or a place of `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unflatten_object(
+pub unsafe extern "C" fn unflatten_get_object(
     flatten: Handle,
     index: usize,
     object: *mut Object,
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn unflatten_object(
 /// The smallest object around `pointer`.
 ///
 /// # Safety
-/// As for [`unflatten_object`].
+/// As for [`unflatten_get_object`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unflatten_object_at(
     flatten: Handle,

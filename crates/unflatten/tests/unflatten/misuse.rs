@@ -36,7 +36,7 @@ fn every_function(handle: Handle) -> Vec<Status> {
         );
         vec![
             images::unflatten_reset(handle),
-            objects::unflatten_object(handle, 0, object, 40),
+            objects::unflatten_get_object(handle, 0, object, 40),
             objects::unflatten_object_at(handle, null, object, 40),
             objects::unflatten_original_address(handle, null, place.as_mut_ptr()),
         ]
@@ -94,7 +94,7 @@ fn null_where_something_is_needed_is_refused() {
             assert!(no_name.is_null());
             let statuses = [
                 session.status(),
-                objects::unflatten_object(session.0, 0, ptr::null_mut(), 40),
+                objects::unflatten_get_object(session.0, 0, ptr::null_mut(), 40),
                 objects::unflatten_original_address(session.0, ptr::null(), ptr::null_mut()),
                 images::unflatten_imginfo(session.0, ptr::null_mut()),
                 way(session.0, ptr::null_mut(), None),

@@ -20,7 +20,9 @@ fn found(find: &Find) -> Object {
 fn at(session: &Session, index: usize) -> Object {
     let handle = session.0;
     // SAFETY: `found` has a place of that size.
-    found(&move |object, size| unsafe { objects::unflatten_object(handle, index, object, size) })
+    found(&move |object, size| unsafe {
+        objects::unflatten_get_object(handle, index, object, size)
+    })
 }
 
 fn around(session: &Session, pointer: *mut u8) -> Object {
@@ -47,7 +49,7 @@ fn objects_have_types_sizes_and_addresses() {
         let mut object = first;
         // SAFETY: A place of that size.
         let status = unsafe {
-            objects::unflatten_object(session.0, count, &raw mut object, size_of::<Object>())
+            objects::unflatten_get_object(session.0, count, &raw mut object, size_of::<Object>())
         };
         assert_eq!(status, Status::IndexOutOfRange);
         for index in 0..count {
@@ -110,7 +112,7 @@ fn a_program_gets_the_members_that_it_knows() {
     let mut place = [0xaau8; 64];
     // SAFETY: A place of that size.
     let fill = |place: &mut [u8], size| unsafe {
-        objects::unflatten_object(session.0, 0, place.as_mut_ptr().cast(), size)
+        objects::unflatten_get_object(session.0, 0, place.as_mut_ptr().cast(), size)
     };
     // One that is older than the library, and one that is younger.
     assert_eq!(fill(&mut place, 16), Status::Ok);

@@ -1,0 +1,146 @@
+//! One measurement.
+
+#![expect(unsafe_code, reason = "loads images and looks at their memory")]
+
+use std::fmt;
+use std::fs::File;
+use std::hint::black_box;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use kflat_image::abi::image::Fragment;
+use kflat_image::load::{Loaded, Options};
+
+use super::plain;
+
+/// What the linked images are linked for.
+pub(crate) const BASE: u64 = 0x6b00_0000_0000;
+
+/// How to load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Way {
+    Plain,
+    Mapped,
+    Fragments,
+    Prelinked,
+}
+
+impl Way {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Mapped => "mapped",
+            Self::Fragments => "fragments",
+            Self::Prelinked => "prelinked",
+        }
+    }
+}
+
+/// What it took.
+pub(crate) struct Measured {
+    /// Until it was loaded.
+    pub(crate) load_ns: u64,
+    /// Until it was loaded and used.
+    pub(crate) use_ns: u64,
+    /// What the process's memory grew by at most until it was loaded.
+    pub(crate) peak_bytes: u64,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.load_ns, self.use_ns, self.peak_bytes)
+    }
+}
+
+impl FromStr for Measured {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let numbers: Vec<u64> =
+            (text.split_whitespace().map(str::parse)).collect::<Result<_, _>>()?;
+        let [load_ns, use_ns, peak_bytes] = numbers[..] else {
+            bail!("not three numbers: {text}");
+        };
+        Ok(Self {
+            load_ns,
+            use_ns,
+            peak_bytes,
+        })
+    }
+}
+
+/// Loads the image and uses it.
+pub(crate) fn measure(way: Way, path: &Path) -> Result<Measured> {
+    let before = memory("VmRSS")?;
+    let start = Instant::now();
+    if way == Way::Plain {
+        let image = plain::load(path)?;
+        return finish(start, before, || Ok(sum(image.memory())));
+    }
+    let file = File::open(path)?;
+    let options = Options {
+        trust_linked: way == Way::Prelinked,
+        ..Options::default()
+    };
+    let image = match way {
+        // SAFETY: Nobody changes the file while it is measured.
+        Way::Fragments => unsafe { Loaded::fragments(&file, &options) },
+        // SAFETY: As above.
+        _ => unsafe { Loaded::map(&file, &options) },
+    }?;
+    finish(start, before, || {
+        let is_linked = image.is_linked();
+        ensure!(is_linked == (way == Way::Prelinked), "linked: {is_linked}");
+        let whole = Fragment {
+            offset: 0,
+            size: image.header().memory_size,
+        };
+        match way {
+            Way::Fragments => image
+                .fragment_records()
+                .map(|part| sum_of(&image, part))
+                .sum(),
+            _ => sum_of(&image, whole),
+        }
+    })
+}
+
+/// It is loaded; uses it.
+fn finish(start: Instant, before: u64, sum: impl FnOnce() -> Result<u64>) -> Result<Measured> {
+    let load = start.elapsed();
+    let peak = memory("VmHWM")?;
+    let resumed = Instant::now();
+    black_box(sum()?);
+    Ok(Measured {
+        load_ns: load.as_nanos() as u64,
+        use_ns: (load + resumed.elapsed()).as_nanos() as u64,
+        peak_bytes: peak.saturating_sub(before),
+    })
+}
+
+/// A sum of the words of a part of a loaded image.
+fn sum_of(image: &Loaded, part: Fragment) -> Result<u64> {
+    let pointer = image.pointer(part.offset).context("no such part")?;
+    // SAFETY: The part has that many bytes, and nobody writes there.
+    Ok(sum(unsafe {
+        std::slice::from_raw_parts(pointer, part.size as usize)
+    }))
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    let words = bytes.as_chunks().0.iter();
+    // Small enough to be added up without an overflow.
+    words.fold(0, |sum, word| sum ^ u64::from_le_bytes(*word)) >> 32
+}
+
+/// A line of `/proc/self/status`, in bytes.
+fn memory(name: &str) -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(kib.with_context(|| format!("no {name} in /proc/self/status"))? * 1024)
+}
