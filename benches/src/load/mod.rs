@@ -1,8 +1,8 @@
 //! `kflat-bench load`: the loaders beside a plain loop that reads the file and fixes
 //! its pointers.
 //!
-//! Each measurement has a process of its own; the file is in the page cache. *Load*
-//! is the time until pointers can be followed, *use* the same and then a sum of all
+//! Each measurement has a process of its own, whose CPU time is what counts; the file
+//! is in the page cache. *Load* is the time until pointers can be followed, *use* the same and then a sum of all
 //! words of the memory: a mapping reads what is used when it is used.
 
 mod images;
