@@ -109,6 +109,7 @@ pub(crate) fn measure(way: Way, path: &Path) -> Result<Measured> {
 
 /// The CPU time of this process, in nanoseconds: what else the machine does matters
 /// little, and nothing here waits.
+#[derive(Clone, Copy)]
 struct Timer(u64);
 
 impl Timer {
