@@ -25,25 +25,25 @@ struct Place {
 type Test = (&'static str, fn(&Place) -> Result<()>);
 
 const TESTS: &[Test] = &[
-    ("harness: unflatten.h is C11", c_header),
-    ("harness: unflatten.hpp is C++11 and C++17", cpp_header),
-    ("harness: programs in C use every function", c_interface),
-    ("harness: programs in C++ use the class", cpp_interface),
+    ("harness::unflatten_h_is_c11", c_header),
+    ("harness::unflatten_hpp_is_cpp11_and_cpp17", cpp_header),
+    ("harness::programs_in_c_use_every_function", c_interface),
+    ("harness::programs_in_cpp_use_the_class", cpp_interface),
     (
-        "harness: valgrind finds nothing in the library",
+        "harness::valgrind_finds_nothing_in_the_library",
         under_valgrind,
     ),
-    ("harness: kernel code runs on a captured image", runs),
+    ("harness::kernel_code_runs_on_a_captured_image", runs),
     (
-        "harness: AddressSanitizer sees where captured objects end",
+        "harness::address_sanitizer_sees_where_captured_objects_end",
         sees_bounds,
     ),
     (
-        "harness: libFuzzer finds a bug on a captured image",
+        "harness::libfuzzer_finds_a_bug_on_a_captured_image",
         finds_the_bug,
     ),
     (
-        "harness: libFuzzer finds nothing without the bug",
+        "harness::libfuzzer_finds_nothing_without_the_bug",
         finds_nothing_else,
     ),
 ];
