@@ -73,33 +73,35 @@ fn compare(shape: Shape, options: &Options) -> Result<()> {
     std::fs::write(&path, &image)?;
     let size = image.len() as f64;
     drop(image);
-    let mut plain = None;
-    for way in Way::value_variants() {
-        let image = if *way == Way::Prelinked {
-            &linked
-        } else {
-            &path
-        };
-        let all: Vec<Measured> = (0..options.repetitions.max(1))
-            .map(|_| in_a_process_of_its_own(*way, image))
+    // One after the other, so that what else the machine does meets all alike.
+    let mut rounds = Vec::new();
+    for _ in 0..options.repetitions.max(1) {
+        let round: Vec<Measured> = (Way::value_variants().iter())
+            .map(|way| {
+                let is_linked = *way == Way::Prelinked;
+                in_a_process_of_its_own(*way, if is_linked { &linked } else { &path })
+            })
             .collect::<Result<_>>()?;
-        let median = |of: fn(&Measured) -> u64| {
-            let mut values: Vec<u64> = all.iter().map(of).collect();
-            values.sort_unstable();
-            values.get(values.len() / 2).copied().unwrap_or(0) as f64
+        rounds.push(round);
+    }
+    for (index, way) in Way::value_variants().iter().enumerate() {
+        let median = |of: &dyn Fn(&Measured, &Measured) -> f64| {
+            let pairs =
+                (rounds.iter()).filter_map(|round| Some((round.get(index)?, round.first()?)));
+            let mut values: Vec<f64> = pairs.map(|(this, plain)| of(this, plain)).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
         };
-        let (load, whole) = (median(|one| one.load_ns), median(|one| one.use_ns));
-        let (plain_load, plain_whole) = *plain.get_or_insert((load, whole));
         println!(
             "{:<18} {:>9.1} {:>9} | {:>9.3} {:>7.2} | {:>9.3} {:>7.2} | {:>9.2}",
             shape.name(),
             size / f64::from(1 << 20),
             way.name(),
-            load / 1e6,
-            load / plain_load,
-            whole / 1e6,
-            whole / plain_whole,
-            median(|one| one.peak_bytes) / size,
+            median(&|this, _| this.load_ns as f64 / 1e6),
+            median(&|this, plain| this.load_ns as f64 / plain.load_ns as f64),
+            median(&|this, _| this.use_ns as f64 / 1e6),
+            median(&|this, plain| this.use_ns as f64 / plain.use_ns as f64),
+            median(&|this, _| this.peak_bytes as f64 / size),
         );
     }
     Ok(())
