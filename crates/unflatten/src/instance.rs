@@ -7,6 +7,8 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use kflat_abi::image::Header as ImageHeader;
+use kflat_abi::record::Record as _;
 use kflat_image::Image;
 use kflat_image::describe::describe;
 use kflat_image::load::{Loaded, Options, POISON, Place};
@@ -147,7 +149,10 @@ impl Instance {
             trust_linked: way == Way::Prelinked,
         };
         let loaded = match way {
+            // Some writers tell of no fragments.
             // SAFETY: The caller's promise.
+            Way::Fragments if is_undivided(file) => unsafe { Loaded::map(file, &options) },
+            // SAFETY: As above.
             Way::Fragments => unsafe { Loaded::fragments(file, &options) },
             // SAFETY: As above.
             Way::Continuous | Way::Prelinked => unsafe { Loaded::map(file, &options) },
@@ -309,11 +314,20 @@ impl Instance {
     }
 }
 
+/// Whether an image has memory but no fragments.
+fn is_undivided(file: &File) -> bool {
+    let mut bytes = [0; ImageHeader::SIZE];
+    // What is wrong with the file the load says.
+    let read = file.read_exact_at(&mut bytes, 0).ok();
+    let header = read.and_then(|()| ImageHeader::decode(&bytes));
+    header.is_some_and(|header| header.mcount == 0 && header.memory_size > 0)
+}
+
 fn pointer(place: Option<Place>) -> *mut c_void {
     place.map_or(std::ptr::null_mut(), |place| place.pointer.cast())
 }
 
-fn header_of(header: &kflat_abi::image::Header) -> Header {
+fn header_of(header: &ImageHeader) -> Header {
     Header {
         magic: header.magic,
         version: header.version,

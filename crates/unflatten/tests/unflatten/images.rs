@@ -184,3 +184,23 @@ fn a_linked_image_is_used_as_it_is() {
     assert_eq!(load(images::unflatten_load_continuous), Status::Ok);
     assert_eq!(prelinked(), 0);
 }
+
+#[test]
+fn an_image_without_fragments_is_loaded_in_one_piece() {
+    let image = crate::kernel::image();
+    let header = image.header();
+    let records = 104
+        + (header.root_addr_count * 8 + header.root_addr_extended_size) as usize
+        + (header.ptr_count + header.fptr_count) as usize * 8;
+    let mut bytes = image.bytes()[..header.image_size as usize].to_vec();
+    let size = header.mcount * 16;
+    bytes.drain(records..records + size as usize);
+    bytes[32..40].copy_from_slice(&(header.image_size - size).to_le_bytes());
+    bytes[96..104].fill(0);
+    for way in WAYS {
+        let session = Session::new();
+        assert_eq!(session.load(way, &bytes, None), Status::Ok);
+        let dentry = follow(session.root(c"file"), 8);
+        assert_eq!(text(follow(dentry, 16).cast()), "hostname");
+    }
+}
