@@ -101,6 +101,7 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
 fn with_other_tools(report: &mut Report) -> Result<()> {
     let root = TestRoot::get()?;
     let samples = Samples::find()?;
+    harness::run_on(&samples, report);
     python::run(&root, &samples, report);
     Ok(())
 }

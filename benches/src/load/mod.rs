@@ -48,8 +48,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<()> {
     }
     std::fs::create_dir_all(&options.directory)?;
     println!(
-        "{:<18} {:>9} {:>9} | {:>9} {:>7} | {:>9} {:>7} | {:>9}",
-        "shape", "MiB", "way", "load ms", "ratio", "use ms", "ratio", "peak/file"
+        "{:<18} {:>9} {:>9} | {:>9} {:>7} | {:>9} {:>7} | {:>9} | {:>9}",
+        "shape", "MiB", "way", "load ms", "ratio", "use ms", "ratio", "peak/file", "reset ms"
     );
     for shape in Shape::ALL {
         if shape.name().contains(&options.filter) {
@@ -93,7 +93,7 @@ fn compare(shape: Shape, options: &Options) -> Result<()> {
             values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
         };
         println!(
-            "{:<18} {:>9.1} {:>9} | {:>9.3} {:>7.2} | {:>9.3} {:>7.2} | {:>9.2}",
+            "{:<18} {:>9.1} {:>9} | {:>9.3} {:>7.2} | {:>9.3} {:>7.2} | {:>9.2} | {:>9.3}",
             shape.name(),
             size / f64::from(1 << 20),
             way.name(),
@@ -102,6 +102,7 @@ fn compare(shape: Shape, options: &Options) -> Result<()> {
             median(&|this, _| this.use_ns as f64 / 1e6),
             median(&|this, plain| this.use_ns as f64 / plain.use_ns as f64),
             median(&|this, _| this.peak_bytes as f64 / size),
+            median(&|this, _| this.reset_ns as f64 / 1e6),
         );
     }
     Ok(())

@@ -46,11 +46,19 @@ pub(crate) struct Measured {
     pub(crate) use_ns: u64,
     /// What the process's memory grew by at most until it was loaded.
     pub(crate) peak_bytes: u64,
+    /// A reset after one word was written; 0 where there is none.
+    pub(crate) reset_ns: u64,
 }
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.load_ns, self.use_ns, self.peak_bytes)
+        let Self {
+            load_ns,
+            use_ns,
+            peak_bytes,
+            reset_ns,
+        } = self;
+        write!(f, "{load_ns} {use_ns} {peak_bytes} {reset_ns}")
     }
 }
 
@@ -60,13 +68,14 @@ impl FromStr for Measured {
     fn from_str(text: &str) -> Result<Self> {
         let numbers: Vec<u64> =
             (text.split_whitespace().map(str::parse)).collect::<Result<_, _>>()?;
-        let [load_ns, use_ns, peak_bytes] = numbers[..] else {
-            bail!("not three numbers: {text}");
+        let [load_ns, use_ns, peak_bytes, reset_ns] = numbers[..] else {
+            bail!("not four numbers: {text}");
         };
         Ok(Self {
             load_ns,
             use_ns,
             peak_bytes,
+            reset_ns,
         })
     }
 }
@@ -84,13 +93,13 @@ pub(crate) fn measure(way: Way, path: &Path) -> Result<Measured> {
         trust_linked: way == Way::Prelinked,
         ..Options::default()
     };
-    let image = match way {
+    let mut image = match way {
         // SAFETY: Nobody changes the file while it is measured.
         Way::Fragments => unsafe { Loaded::fragments(&file, &options) },
         // SAFETY: As above.
         _ => unsafe { Loaded::map(&file, &options) },
     }?;
-    finish(start, before, || {
+    let measured = finish(start, before, || {
         let is_linked = image.is_linked();
         ensure!(is_linked == (way == Way::Prelinked), "linked: {is_linked}");
         let whole = Fragment {
@@ -104,8 +113,31 @@ pub(crate) fn measure(way: Way, path: &Path) -> Result<Measured> {
                 .sum(),
             _ => sum_of(&image, whole),
         }
+    })?;
+    Ok(Measured {
+        reset_ns: reset(&mut image)?,
+        ..measured
     })
 }
+
+/// How long a reset takes after one word was written.
+fn reset(image: &mut Loaded) -> Result<u64> {
+    // The first makes what the others need.
+    // SAFETY: Nobody else uses the image.
+    unsafe { image.reset() }?;
+    let place = image.root(0).context("a root")?.pointer;
+    let start = Timer::start();
+    for round in 0..RESETS {
+        // SAFETY: A root has more bytes than that.
+        unsafe { place.write(round) };
+        // SAFETY: As above.
+        unsafe { image.reset() }?;
+    }
+    Ok(start.elapsed() / u64::from(RESETS))
+}
+
+/// Resets of which the mean is taken.
+const RESETS: u8 = 10;
 
 /// The CPU time of this process, in nanoseconds: what else the machine does matters
 /// little, and nothing here waits.
@@ -137,6 +169,7 @@ fn finish(start: Timer, before: u64, sum: impl FnOnce() -> Result<u64>) -> Resul
         load_ns: load,
         use_ns: load + resumed.elapsed(),
         peak_bytes: peak.saturating_sub(before),
+        reset_ns: 0,
     })
 }
 

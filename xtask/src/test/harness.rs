@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Report;
+use super::samples::Samples;
 use crate::testroot::TestRoot;
 use crate::{library, progress, workspace};
 
@@ -33,6 +34,7 @@ const TESTS: &[Test] = &[
         "harness::valgrind_finds_nothing_in_the_library",
         under_valgrind,
     ),
+    ("harness::every_object_is_whole_and_reset", whole),
     ("harness::kernel_code_runs_on_a_captured_image", runs),
     (
         "harness::address_sanitizer_sees_where_captured_objects_end",
@@ -69,6 +71,19 @@ pub(super) fn run(filter: Option<&str>, report: &mut Report) {
     }
     let took = progress::seconds(start.elapsed());
     progress::note(&format!("harnesses in C and C++: {took}"));
+}
+
+/// Tests with images that the guests left.
+pub(super) fn run_on(samples: &Samples, report: &mut Report) {
+    let name = "harness::every_object_of_the_guests_images_is_whole_and_reset";
+    let result = prepare().and_then(|place| {
+        let images = format!("{}/*.img", samples.directory().display());
+        read_and_change(&place, &images)
+    });
+    match result {
+        Ok(()) => report.passed(name),
+        Err(error) => report.failed(name, &format!("{error:#}")),
+    }
 }
 
 fn prepare() -> Result<Place> {
@@ -189,6 +204,20 @@ fn under_valgrind(place: &Place) -> Result<()> {
          $(pkg-config --cflags --libs unflatten)\n\
          valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
          $OUT/interface-valgrind {IMAGE}"
+    );
+    place.succeeds(TESTED, &script).map(drop)
+}
+
+fn whole(place: &Place) -> Result<()> {
+    read_and_change(place, IMAGE)
+}
+
+/// Reads and changes every object of `images`, of which there must be one.
+fn read_and_change(place: &Place, images: &str) -> Result<()> {
+    let script = format!(
+        "clang -std=c11 -g -O1 {WARNINGS} -fsanitize=address,undefined objects.c \
+         -o $OUT/objects $(pkg-config --cflags --libs unflatten)\n\
+         for image in {images}; do $OUT/objects $image; done"
     );
     place.succeeds(TESTED, &script).map(drop)
 }

@@ -47,6 +47,8 @@ pub(super) struct Ahead {
 impl Ahead {
     /// The most that is made present at once.
     const MOST: usize = 256 << 10;
+    /// Whether `malloc` has a heap whose end is cheap to ask for.
+    const HAS_HEAP: bool = cfg!(all(target_env = "gnu", not(miri)));
 
     /// For memory that is allocated from now on.
     pub(super) fn new() -> Self {
@@ -57,7 +59,7 @@ impl Ahead {
     /// more from the kernel than it needs for the one block at `address`.
     #[inline]
     pub(super) fn of_heap(&mut self, address: usize) {
-        if address < self.end || cfg!(miri) {
+        if address < self.end || !Self::HAS_HEAP {
             return;
         }
         // SAFETY: It only asks where the heap ends.
