@@ -7,6 +7,7 @@
 
 mod by_hand;
 mod image;
+mod load;
 mod memory;
 mod programs;
 mod repetition;
@@ -35,6 +36,10 @@ struct Options {
 }
 
 fn main() -> Result<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == "load") {
+        return load::run(arguments).map(|()| ExitCode::SUCCESS);
+    }
     let options = Options::parse();
     if let Some(name) = options.once {
         let shape = shapes::all().find(|shape| shape.to_string() == name);

@@ -7,6 +7,7 @@ mod demo;
 mod guest;
 mod header;
 mod kernels;
+mod library;
 mod lock;
 mod module;
 mod process;
@@ -63,6 +64,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Build libunflatten and install it with its headers, for programs in C and C++
+    Install(library::Options),
     /// Run a command, or a shell, in a guest with the module loaded
     Vm(guest::Options),
     /// Run a command in the build root, with the checkout and /tmp in it
@@ -114,6 +117,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => Ok(test::run(&options)),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
+        Task::Install(options) => library::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),
         Task::InBuildroot { command } => {
             let root = BuildRoot::get()?;

@@ -2,6 +2,7 @@
 
 mod browser;
 mod guests;
+mod harness;
 mod host;
 mod python;
 mod samples;
@@ -45,6 +46,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let mut report = Report::default();
     if !options.guest_only && !options.tools_only {
         host::run(options, &mut report);
+        harness::run(options.filter.as_deref(), &mut report);
     }
     if !options.host_only && !options.tools_only {
         // What can't be prepared is a test that failed, not an end without a sum.
@@ -100,6 +102,7 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
 fn with_other_tools(report: &mut Report) -> Result<()> {
     let root = TestRoot::get()?;
     let samples = Samples::find()?;
+    harness::run_on(&samples, report);
     python::run(&root, &samples, report);
     Ok(())
 }

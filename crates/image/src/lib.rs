@@ -29,12 +29,14 @@ mod sections;
 pub mod show;
 mod surroundings;
 pub mod typed;
+mod verify;
 
 pub use error::{ImageError, Section};
 pub use extension::Extension;
 pub use image::{Image, Root};
 pub use save::{Additions, save};
 pub use surroundings::Surroundings;
+pub use verify::verify;
 
 /// The layouts that an image and its extension are made of.
 pub use kflat_abi as abi;

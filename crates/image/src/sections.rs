@@ -252,7 +252,7 @@ impl Sections {
             end = offset
                 .checked_add(size)
                 .filter(|end| *end <= memory_size)
-                .ok_or(ImageError::Outside {
+                .ok_or_else(|| ImageError::Outside {
                     section,
                     index,
                     value: offset.saturating_add(size),
@@ -358,15 +358,15 @@ pub(crate) fn location_end(
             value: location,
         });
     }
-    location
-        .checked_add(8)
-        .filter(|end| *end <= memory_size)
-        .ok_or(ImageError::Outside {
+    match location.checked_add(8) {
+        Some(end) if end <= memory_size => Ok(end),
+        _ => Err(ImageError::Outside {
             section,
             index,
             value: location,
             memory_size,
-        })
+        }),
+    }
 }
 
 /// The records of section 8: location and name.

@@ -1,12 +1,9 @@
 //! An image's memory in as many allocations as it has fragments.
 
-use std::collections::HashMap;
-
-use kflat_abi::extension as abi;
 use kflat_abi::image::Fragment;
 use kflat_abi::record::Record;
 
-use super::heap::Allocation;
+use super::heap::{Ahead, Allocation};
 use super::locate::Locator;
 use super::{LoadError, Words};
 use crate::extension::Extension;
@@ -21,11 +18,19 @@ const MOST_ALIGNMENT: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Fragments {
     locator: Locator,
-    allocations: Vec<Allocation>,
+    pieces: Vec<Piece>,
     /// The fragment that was written last; the next is near.
     cursor: usize,
-    /// Fragments by address, once one was asked for.
-    by_address: Option<HashMap<usize, usize>>,
+    /// Address and index of each fragment, ascending, once one was asked for.
+    by_address: Option<Vec<(usize, u32)>>,
+}
+
+/// A fragment.
+#[derive(Debug)]
+struct Piece {
+    /// Its offset into the image's memory.
+    offset: u64,
+    allocation: Allocation,
 }
 
 /// What the extension adds to a fragment.
@@ -52,12 +57,16 @@ impl Fragments {
             (records.chunks_exact(Fragment::SIZE))
                 .map(|record| Fragment::decode(record).unwrap_or_default())
         };
-        let locator = Locator::of(records().map(|fragment| fragment.offset).collect());
+        let last = records().next_back().map_or(0, |last| last.offset);
+        let locator = Locator::of(records().map(|fragment| fragment.offset), last);
         let memory = sections.of(bytes, &sections.memory);
         let align = extension.map_or(ALIGNMENT, largest_alignment);
-        let ends = extension.map_or(Vec::new(), |extension| ends(extension, &locator));
+        let offsets = || records().map(|fragment| fragment.offset);
+        let ends = extension.map_or(Vec::new(), |extension| ends(extension, offsets()));
         let origins = extension.map_or(&[][..], Extension::origins);
-        let mut allocations = Vec::with_capacity(count);
+        let mut pieces = Vec::with_capacity(count);
+        Ahead::of_room(&pieces);
+        let mut ahead = Ahead::new();
         for (index, fragment) in records().enumerate() {
             let end = ends
                 .get(index)
@@ -75,63 +84,78 @@ impl Fragments {
                 .and_then(|tail| tail.get(..shape.size as usize))
                 .unwrap_or(&[]);
             let allocation = Allocation::copy_of(bytes, shape.address, align);
-            allocations.push(allocation.ok_or(LoadError::Memory { size: shape.size })?);
+            let Some(allocation) = allocation else {
+                return Err(LoadError::Memory { size: shape.size });
+            };
+            ahead.of_heap(allocation.pointer() as usize);
+            pieces.push(Piece {
+                offset: fragment.offset,
+                allocation,
+            });
         }
         Ok(Self {
             locator,
-            allocations,
+            pieces,
             cursor: 0,
             by_address: None,
         })
     }
 
+    /// The last fragment that begins at or before `offset`, or else the first.
+    #[inline]
+    fn find(&self, offset: u64) -> Option<usize> {
+        let bucket = self.locator.bucket(offset);
+        let start = bucket.start;
+        let inside = self.pieces.get(bucket)?;
+        let after = start + inside.partition_point(|piece| piece.offset <= offset);
+        Some(after.saturating_sub(1))
+    }
+
     /// The address of what is at `offset`.
     #[inline]
     pub(super) fn pointer(&self, offset: u64) -> Option<*mut u8> {
-        let (index, begin) = self.locator.find(offset)?;
-        let start = self.allocations.get(index)?.pointer();
-        Some(start.wrapping_offset(offset.wrapping_sub(begin) as isize))
+        let piece = self.pieces.get(self.find(offset)?)?;
+        let inside = offset.wrapping_sub(piece.offset) as isize;
+        Some(piece.allocation.pointer().wrapping_offset(inside))
     }
 
     /// The offset of what is at an address.
     pub(super) fn offset(&mut self, address: usize) -> Option<u64> {
-        if let Some(index) = self.at(address) {
-            return self.locator.offset(index);
-        }
-        let mut all = (0..).zip(&self.allocations);
-        let (index, start) = all.find_map(|(index, allocation)| {
-            let start = allocation.pointer() as usize;
-            let size = allocation.size() as usize;
-            (start..start.saturating_add(size))
-                .contains(&address)
-                .then_some((index, start))
-        })?;
-        Some(self.locator.offset(index)? + (address - start) as u64)
+        let (index, inside) = self.around(address)?;
+        Some(self.pieces.get(index)?.offset + inside)
     }
 
-    /// The fragment that begins at an address.
-    fn at(&mut self, address: usize) -> Option<usize> {
+    /// The fragment that an address is in, and where in it.
+    fn around(&mut self, address: usize) -> Option<(usize, u64)> {
         let all = self.by_address.get_or_insert_with(|| {
-            let starts = self.allocations.iter().map(|a| a.pointer() as usize);
-            starts.zip(0..).collect()
+            let starts = (self.pieces.iter()).map(|piece| piece.allocation.pointer() as usize);
+            let mut all: Vec<(usize, u32)> = starts.zip(0..).collect();
+            all.sort_unstable();
+            all
         });
-        all.get(&address).copied()
+        let after = all.partition_point(|(start, _)| *start <= address);
+        let (start, index) = *all.get(after.checked_sub(1)?)?;
+        let index = index as usize;
+        let allocation = &self.pieces.get(index)?.allocation;
+        let inside = (address - start) as u64;
+        let is_inside = inside < allocation.size() || inside == 0;
+        (is_inside && !allocation.is_given_away()).then_some((index, inside))
     }
 
     /// Leaves a fragment to somebody else. `false`: no fragment begins there.
     pub(super) fn give_away(&mut self, address: usize) -> bool {
-        let Some(index) = self.at(address) else {
+        let Some((index, 0)) = self.around(address) else {
             return false;
         };
-        if let Some(allocation) = self.allocations.get_mut(index) {
-            allocation.give_away();
+        if let Some(piece) = self.pieces.get_mut(index) {
+            piece.allocation.give_away();
         }
         true
     }
 
     /// Whether something was given away.
     pub(super) fn has_given_away(&self) -> bool {
-        self.allocations.iter().any(Allocation::is_given_away)
+        (self.pieces.iter()).any(|piece| piece.allocation.is_given_away())
     }
 
     /// Replaces what was given away by new copies from `memory`; whether there
@@ -144,11 +168,11 @@ impl Fragments {
         let align = extension.map_or(ALIGNMENT, largest_alignment);
         let origins = extension.map_or(&[][..], Extension::origins);
         let mut renewed = false;
-        for (index, allocation) in self.allocations.iter_mut().enumerate() {
+        for (index, Piece { offset, allocation }) in self.pieces.iter_mut().enumerate() {
             if !allocation.is_given_away() {
                 continue;
             }
-            let (size, offset) = (allocation.size(), self.locator.offset(index).unwrap_or(0));
+            let (size, offset) = (allocation.size(), *offset);
             let bytes = (memory.get(offset as usize..))
                 .and_then(|tail| tail.get(..size as usize))
                 .unwrap_or(&[]);
@@ -166,10 +190,9 @@ impl Fragments {
     /// Makes each fragment what it is in `memory`; how many differed.
     pub(super) fn restore(&mut self, memory: &[u8]) -> usize {
         let mut restored = 0;
-        for (index, allocation) in self.allocations.iter_mut().enumerate() {
-            let offset = self.locator.offset(index).unwrap_or(0) as usize;
-            let bytes =
-                (memory.get(offset..)).and_then(|tail| tail.get(..allocation.size() as usize));
+        for Piece { offset, allocation } in &mut self.pieces {
+            let bytes = (memory.get(*offset as usize..))
+                .and_then(|tail| tail.get(..allocation.size() as usize));
             restored += usize::from(bytes.is_some_and(|bytes| allocation.restore(bytes)));
         }
         restored
@@ -178,14 +201,19 @@ impl Fragments {
     /// The fragment that a location is in, and where in it.
     #[inline]
     fn near(&mut self, offset: u64) -> Option<(usize, u64)> {
-        let begin = self.locator.offset(self.cursor)?;
-        let next = self.locator.offset(self.cursor + 1).unwrap_or(u64::MAX);
-        if offset >= begin && offset < next {
-            return Some((self.cursor, offset - begin));
-        }
-        let (index, begin) = self.locator.find(offset)?;
+        let begins = |index: usize| {
+            self.pieces
+                .get(index)
+                .map_or(u64::MAX, |piece| piece.offset)
+        };
+        let is_in = |index: usize| begins(index) <= offset && offset < begins(index + 1);
+        let index = match (is_in(self.cursor), is_in(self.cursor + 1)) {
+            (true, _) => self.cursor,
+            (_, true) => self.cursor + 1,
+            _ => self.find(offset)?,
+        };
         self.cursor = index;
-        Some((index, offset.checked_sub(begin)?))
+        Some((index, offset.checked_sub(self.pieces.get(index)?.offset)?))
     }
 }
 
@@ -193,13 +221,13 @@ impl Words for Fragments {
     #[inline]
     fn word(&mut self, offset: u64) -> Option<u64> {
         let (index, inside) = self.near(offset)?;
-        self.allocations.get(index)?.word(inside)
+        self.pieces.get(index)?.allocation.word(inside)
     }
 
     #[inline]
     fn put(&mut self, offset: u64, word: u64) -> Option<()> {
         let (index, inside) = self.near(offset)?;
-        self.allocations.get_mut(index)?.put(inside, word)
+        (self.pieces.get_mut(index)?.allocation).put(inside, word)
     }
 
     #[inline]
@@ -247,25 +275,29 @@ fn largest_alignment(extension: &Extension) -> u64 {
 
 /// Where the objects in each fragment end: what follows is padding, which should
 /// not hide an access beyond the object.
-fn ends(extension: &Extension, locator: &Locator) -> Vec<u64> {
+fn ends(extension: &Extension, offsets: impl Iterator<Item = u64>) -> Vec<u64> {
     let Some(program) = extension.program() else {
         return Vec::new();
     };
-    let mut ends = vec![0u64; locator.count()];
-    for abi::Object {
-        offset,
-        type_index,
-        count,
-        ..
-    } in extension.objects()
-    {
-        let size = program.type_at(*type_index).map_or(0, |view| view.size);
-        let end = offset.saturating_add(u64::from(size) * u64::from(*count));
-        if let Some((index, _)) = locator.find(*offset)
-            && let Some(known) = ends.get_mut(index)
+    let mut objects: Vec<(u64, u64)> = (extension.objects().iter())
+        .map(|object| {
+            let size = (program.type_at(object.type_index)).map_or(0, |view| view.size);
+            let end = u64::from(size) * u64::from(object.count);
+            (object.offset, object.offset.saturating_add(end))
+        })
+        .collect();
+    objects.sort_unstable();
+    let mut objects = objects.into_iter().peekable();
+    let mut offsets = offsets.peekable();
+    let mut ends = Vec::new();
+    while offsets.next().is_some() {
+        let next = offsets.peek().copied();
+        let mut end = 0;
+        while let Some(object) = objects.next_if(|(start, _)| next.is_none_or(|next| *start < next))
         {
-            *known = (*known).max(end);
+            end = end.max(object.1);
         }
+        ends.push(end);
     }
     ends
 }

@@ -6,27 +6,89 @@
 
 use std::ptr::NonNull;
 
+use rustix::mm::Advice;
+
+use super::mapping::page;
+
 /// A fragment's memory.
 ///
 /// # Invariants
 /// `start` is `lead` bytes behind the start of an allocation of `lead + size`
-/// initialised bytes that this value frees, unless it is `freed`.
+/// initialised bytes that this value frees, unless it was given away.
 #[derive(Debug)]
 pub(super) struct Allocation {
     start: NonNull<u8>,
-    /// Bytes of the fragment.
-    size: u64,
-    /// Bytes before it that give it its alignment.
-    lead: u16,
-    /// Whether somebody else frees it, or has.
-    freed: bool,
+    /// There may be millions: bytes of the fragment, whether somebody else frees it,
+    /// and the bytes before it that give it its alignment, in one word.
+    packed: u64,
 }
+
+/// In `packed`: the lead, less than 4096.
+const LEAD: u64 = 0xfff;
+/// In `packed`: given away.
+const GIVEN: u64 = 1 << 12;
+/// Where the size is in `packed`.
+const SIZE_SHIFT: u32 = 13;
 
 // SAFETY: An allocation belongs to the process, not to a thread.
 unsafe impl Send for Allocation {}
 
 /// What `malloc` aligns to.
 const NATURAL: usize = 16;
+
+/// Makes memory that will be written present, before it is touched page by page: a
+/// fault costs several times what the kernel takes for a page of many.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    /// The address up to which that was done.
+    end: usize,
+}
+
+impl Ahead {
+    /// The most that is made present at once.
+    const MOST: usize = 256 << 10;
+    /// Whether `malloc` has a heap whose end is cheap to ask for.
+    const HAS_HEAP: bool = cfg!(all(target_env = "gnu", not(miri)));
+
+    /// For memory that is allocated from now on.
+    pub(super) fn new() -> Self {
+        Self { end: 0 }
+    }
+
+    /// Makes the part of the heap present that `malloc` will hand out next: it takes
+    /// more from the kernel than it needs for the one block at `address`.
+    #[inline]
+    pub(super) fn of_heap(&mut self, address: usize) {
+        if address < self.end || !Self::HAS_HEAP {
+            return;
+        }
+        // SAFETY: It only asks where the heap ends.
+        let top = unsafe { libc::sbrk(0) } as usize;
+        // Other memory, as that of sanitizers, is not of this heap.
+        if address < top && top - address <= Self::MOST {
+            present(address, top - address);
+            self.end = top;
+        }
+    }
+
+    /// Makes the memory present that a vector has room in.
+    pub(super) fn of_room<T>(vector: &Vec<T>) {
+        let length = vector.capacity().saturating_mul(size_of::<T>());
+        if length >= Self::MOST && !cfg!(miri) {
+            present(vector.as_ptr() as usize, length);
+        }
+    }
+}
+
+/// Makes the pages of a range present. Of no consequence where the kernel can't
+/// (before 5.14).
+fn present(address: usize, length: usize) {
+    let start = address - address % page();
+    let length = length + address % page();
+    let start = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: It changes no byte, and fails where nothing is mapped.
+    let _ = unsafe { rustix::mm::madvise(start, length, Advice::LinuxPopulateWrite) };
+}
 
 impl Allocation {
     /// Allocates a copy of `bytes`. Its address is `address` modulo `align`, a
@@ -43,8 +105,10 @@ impl Allocation {
             unsafe { libc::aligned_alloc(align, size.checked_next_multiple_of(align)?) }
         };
         let block = NonNull::new(block.cast::<u8>())?;
-        // SAFETY: The block has `lead` bytes and more.
-        unsafe { block.write_bytes(0, lead) };
+        if lead > 0 {
+            // SAFETY: The block has `lead` bytes and more.
+            unsafe { block.write_bytes(0, lead) };
+        }
         // SAFETY: As above.
         let start = unsafe { block.add(lead) };
         let source = bytes.as_ptr();
@@ -53,9 +117,8 @@ impl Allocation {
         // INVARIANT: All of it was just allocated and written.
         Some(Self {
             start,
-            size: bytes.len() as u64,
-            lead: lead as u16,
-            freed: false,
+            // An allocation is smaller than the address space of 47 bits.
+            packed: (bytes.len() as u64) << SIZE_SHIFT | lead as u64,
         })
     }
 
@@ -66,14 +129,15 @@ impl Allocation {
     }
 
     /// Its bytes.
+    #[inline]
     pub(super) fn size(&self) -> u64 {
-        self.size
+        self.packed >> SIZE_SHIFT
     }
 
     /// Where a word is, if it can be used.
     #[inline]
     fn place(&self, inside: u64) -> Option<*mut [u8; 8]> {
-        let is_inside = inside.checked_add(8)? <= self.size && !self.freed;
+        let is_inside = inside.checked_add(8)? <= self.size() && !self.is_given_away();
         is_inside.then(|| self.start.as_ptr().wrapping_add(inside as usize).cast())
     }
 
@@ -97,7 +161,7 @@ impl Allocation {
     /// Makes its bytes `bytes`, of which there are as many; writes only if they
     /// differ. Returns whether they did.
     pub(super) fn restore(&mut self, bytes: &[u8]) -> bool {
-        if self.freed || bytes.len() as u64 != self.size {
+        if self.is_given_away() || bytes.len() as u64 != self.size() {
             return false;
         }
         // SAFETY: The allocation is there, and by the contract of `Loaded::reset`
@@ -112,21 +176,25 @@ impl Allocation {
 
     /// From now on it is somebody else's.
     pub(super) fn give_away(&mut self) {
-        self.freed = true;
+        self.packed |= GIVEN;
     }
 
     /// Whether it was given away.
+    #[inline]
     pub(super) fn is_given_away(&self) -> bool {
-        self.freed
+        self.packed & GIVEN != 0
     }
 }
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        if self.freed {
+        if self.is_given_away() {
             return;
         }
-        let block = self.start.as_ptr().wrapping_sub(usize::from(self.lead));
+        let block = self
+            .start
+            .as_ptr()
+            .wrapping_sub((self.packed & LEAD) as usize);
         // SAFETY: By the invariant it is the start of an allocation that is there.
         unsafe { libc::free(block.cast()) };
     }

@@ -132,11 +132,13 @@ impl Mapping {
         Some(())
     }
 
-    /// Makes the pages of what can be written private at once, which is cheaper
-    /// than one by one. Of no consequence where the kernel can't (before 5.14).
-    pub(super) fn populate(&self) {
-        let (start, length) = self.pages(&self.writable);
-        if length > 0 {
+    /// Makes the pages of `range`, a part of what can be written, private at once,
+    /// which is cheaper than one by one. Of no consequence where the kernel can't
+    /// (before 5.14).
+    pub(super) fn populate(&self, range: &Range<usize>) {
+        let (start, length) = self.pages(range);
+        let is_inside = self.writable.start <= range.start && range.end <= self.writable.end;
+        if is_inside && length > 0 {
             // SAFETY: Only what a write to each page would do.
             let _ = unsafe { mm::madvise(start, length, Advice::LinuxPopulateWrite) };
         }

@@ -118,13 +118,14 @@ fn relocate(locations: &[u8], header: &Header, memory: &mut impl Words) -> Resul
     let mut end = 0;
     for (index, location) in (0..).zip(words(locations)) {
         end = location_end(section, index, location, end, memory_size)?;
-        let straddles = LoadError::Straddles {
+        // Made only when it is needed: this runs for each pointer.
+        let straddles = || LoadError::Straddles {
             section,
             index,
             location,
         };
         let Some(word) = memory.word(location) else {
-            return Err(straddles);
+            return Err(straddles());
         };
         let target = word.wrapping_sub(header.last_mem_addr);
         if target > memory_size {
@@ -136,7 +137,7 @@ fn relocate(locations: &[u8], header: &Header, memory: &mut impl Words) -> Resul
             }));
         }
         if memory.put(location, memory.address(target)).is_none() {
-            return Err(straddles);
+            return Err(straddles());
         }
     }
     Ok(())

@@ -4,10 +4,11 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 use kflat_abi::extension as abi;
-use kflat_abi::image::{Header, NO_ROOT};
+use kflat_abi::image::{Fragment, Header, NO_ROOT};
 use kflat_abi::record::Record;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -120,8 +121,10 @@ impl Loaded {
     ) -> Result<Self, LoadError> {
         let functions = resolve(symbols(source.front(), &sections), options);
         source.make_writable(sections.memory.clone())?;
-        if pages == Pages::File && is_dense(&sections) {
-            source.populate();
+        if pages == Pages::File
+            && let Some(range) = dense(source.front(), &sections)
+        {
+            source.populate(&range);
         }
         let loaded = Self {
             source,
@@ -191,6 +194,20 @@ impl Loaded {
     #[must_use]
     pub fn is_linked(&self) -> bool {
         matches!(self.memory, Memory::Mapped(Pages::Linked))
+    }
+
+    /// The fragments of the image's memory, ascending.
+    pub fn fragment_records(&self) -> impl ExactSizeIterator<Item = Fragment> {
+        let records = (self.sections).of(self.source.front(), &self.sections.fragments);
+        (records.chunks_exact(Fragment::SIZE))
+            .map(|record| Fragment::decode(record).unwrap_or_default())
+    }
+
+    /// The name of root `index`, if it has one.
+    #[must_use]
+    pub fn root_name(&self, index: usize) -> Option<&str> {
+        let named = (self.sections.named.iter()).find(|named| named.index == index)?;
+        std::str::from_utf8(self.source.front().get(named.name.clone())?).ok()
     }
 
     /// Root `index`; `None` if there is none, it was NULL, or nothing was captured
@@ -408,10 +425,18 @@ fn linked_for(file: &File) -> Result<Option<usize>, LoadError> {
     Ok(is_linked.then_some(address as usize))
 }
 
-/// Whether about every page of the memory has pointers.
-fn is_dense(sections: &Sections) -> bool {
-    let pages = sections.header.memory_size / page() as u64;
-    sections.header.ptr_count >= pages
+/// The part of the file from the first to the last pointer, if about every page of it
+/// has pointers.
+fn dense(bytes: &[u8], sections: &Sections) -> Option<Range<usize>> {
+    let mut locations = words(sections.of(bytes, &sections.pointers));
+    let first = locations.next()?;
+    let last = locations.next_back().unwrap_or(first);
+    // They are checked when they are used.
+    let length = last.checked_sub(first)?.checked_add(8)?;
+    let is_inside = first.checked_add(length)? <= sections.header.memory_size;
+    let is_dense = sections.header.ptr_count >= length / page() as u64;
+    let start = sections.memory.start + first as usize;
+    (is_inside && is_dense).then(|| start..start + length as usize)
 }
 
 fn symbols<'b>(bytes: &'b [u8], sections: &Sections) -> Symbols<'b> {

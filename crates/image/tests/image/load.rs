@@ -169,6 +169,7 @@ fn what_was_freed_is_made_anew_by_a_reset() {
     let operations = follow(file, 16);
     assert!(loaded.mark_freed(operations));
     assert!(!loaded.mark_freed(operations.wrapping_add(8)));
+    assert_eq!(loaded.offset(operations), None, "no longer the image's");
     // SAFETY: It was made by `malloc`, and marked.
     unsafe { libc::free(operations.cast()) };
     reset(&mut loaded);
