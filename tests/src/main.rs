@@ -23,6 +23,7 @@ mod registers;
 mod session;
 mod sites;
 mod stop_machine;
+mod tools;
 mod world;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
     ("bad_input", bad_input::STORIES),
+    ("tools", tools::STORIES),
     ("loading", loading::STORIES),
 ];
 

@@ -2,7 +2,9 @@
 
 mod guests;
 mod host;
+mod namelist;
 mod sick_guests;
+mod tools;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -77,7 +79,13 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
             Err(error) => report.failed(&name, &format!("{error:#}")),
         }
     }
-    guests::run(&root, &built, &programs, options.filter.as_deref(), report)
+    guests::run(&root, &built, &programs, options.filter.as_deref(), report)?;
+    // Its images are what the guests leave when they run that test.
+    let filter = options.filter.as_deref();
+    if filter.is_none_or(|filter| filter.contains(tools::THEME)) {
+        tools::run(&root, &built, &programs, report);
+    }
+    Ok(())
 }
 
 /// What has been found so far.

@@ -61,7 +61,10 @@ const TEXTS: [(&str, &str); 10] = [
          view counted(level) of struct thing { things: array level; }\n\
          view pair of char *: string max 5;",
     ),
-    ("knowledge", "include \"knowledge.kflat\"; recipe probe { thing; }"),
+    (
+        "knowledge",
+        "include \"knowledge.kflat\"; recipe probe { thing; }",
+    ),
     ("wrong", "recipe probe { thign; } struct { 1 + ; }"),
 ];
 
@@ -85,7 +88,11 @@ fn main() {
     let btf = Btf::parse(&made_up()).unwrap();
     for (name, text) in TEXTS {
         put("recipe", name, text.as_bytes());
-        put("recipe", &format!("{name}-with-types"), &with_types(text, &made_up()));
+        put(
+            "recipe",
+            &format!("{name}-with-types"),
+            &with_types(text, &made_up()),
+        );
         let compiled = match compile(text, "seed", &btf) {
             Ok(compiled) => compiled,
             Err(_) if name == "wrong" => continue,

@@ -53,7 +53,14 @@ pub fn engine(data: &[u8]) {
         let mut state = State::new();
         let clock = Ticks(Cell::new(0));
         let regions = (&mut work[..], &mut area[..], &mut state);
-        let outcome = capture(&verified, regions, &inputs, &mut machine, &clock, &mut Quiet);
+        let outcome = capture(
+            &verified,
+            regions,
+            &inputs,
+            &mut machine,
+            &clock,
+            &mut Quiet,
+        );
         assert_eq!(outcome.is_some(), required_words(roots) <= ROOM);
         if outcome.is_none() {
             return;

@@ -43,7 +43,8 @@ pub fn load(data: &[u8]) {
     };
     let file = self::file(&linked);
     // SAFETY: As above. What is trusted was linked here.
-    let loaded = unsafe { Loaded::map(&file, &options) }.expect("it was checked when it was linked");
+    let loaded =
+        unsafe { Loaded::map(&file, &options) }.expect("it was checked when it was linked");
     use_it(loaded);
     let back = link(&linked, 0).expect("an image still");
     assert_eq!(link(&back, BASE).ok(), Some(linked));
