@@ -4,6 +4,7 @@ mod apt;
 mod btf;
 mod buildroot;
 mod demo;
+mod fuzz;
 mod guest;
 mod header;
 mod kernels;
@@ -57,6 +58,8 @@ enum Task {
     },
     /// Run every test there is
     Test(test::Options),
+    /// Fuzz what reads untrusted bytes
+    Fuzz(fuzz::Options),
     /// Write the C header of the kernel interface, include/kflat_uapi.h
     Header {
         /// Only say whether it is current
@@ -113,6 +116,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => Ok(test::run(&options)),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),
         Task::InBuildroot { command } => {

@@ -3,6 +3,7 @@
 mod guests;
 mod host;
 mod namelist;
+mod sanitizers;
 mod sick_guests;
 mod tools;
 
@@ -39,6 +40,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let mut report = Report::default();
     if !options.guest_only {
         host::run(options, &mut report);
+        let filter = options.filter.as_deref();
+        if filter.is_none_or(|filter| filter.contains(sanitizers::THEME)) {
+            sanitizers::run(&mut report);
+        }
     }
     if !options.host_only {
         // What can't be prepared is a test that failed, not an end without a sum.
@@ -99,6 +104,11 @@ impl Report {
     fn passed(&mut self, name: &str) {
         self.tally.add(Verdict::Passed);
         progress::line(&format!("test {name} ... ok"));
+    }
+
+    fn skipped(&mut self, name: &str, why: &str) {
+        self.tally.add(Verdict::Skipped);
+        progress::line(&format!("test {name} ... skipped ({why})"));
     }
 
     fn failed(&mut self, name: &str, why: &str) {
