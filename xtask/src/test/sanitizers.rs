@@ -129,9 +129,7 @@ fn miri(log: &Path) -> Result<()> {
     let mut command = Command::new("rustup");
     command
         .args(["run", "nightly", "cargo", "miri", "test", "-pkflat-image"])
-        .args(["--lib", "--target-dir"])
-        .arg(workspace::target().join("miri"))
-        .args(["--", "load::heap", "load::fragments"])
+        .args(["--lib", "--", "load::heap", "load::fragments"])
         // Of the toolchain that started this.
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("CARGO")
