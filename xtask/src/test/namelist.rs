@@ -117,3 +117,41 @@ fn symbols(boot: &Boot<'_>) -> Result<(String, String)> {
     );
     Ok((source, layout))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SYMBOLS: &str = "\
+0000000000000000 A fixed_percpu_data
+ffffffff82000000 T _text
+ffffffff82000040 t do_it
+ffffffff82000040 t do_it
+ffffffff83000000 T _etext
+ffffffff83000010 D a_global
+ffffffff84000000 B _end
+ffffffffc0000000 t of_a_module\t[some]
+";
+
+    #[test]
+    fn symbols_are_where_the_kernel_was_linked_for() {
+        let boot = Boot {
+            offset: 0x0100_0000,
+            build_id: "",
+            symbols: SYMBOLS,
+        };
+        let (source, layout) = symbols(&boot).unwrap();
+        assert!(source.contains("do_it = first_text + 64\n.type do_it, @function\n"));
+        assert_eq!(source.matches("do_it = ").count(), 1);
+        assert!(source.contains("a_global = first_data + 16\n"));
+        assert!(!source.contains("of_a_module") && !source.contains("fixed_percpu_data"));
+        assert!(layout.contains(".text 0xffffffff81000000"), "{layout}");
+        assert!(layout.contains(".data 0xffffffff82000000"), "{layout}");
+        let boot = Boot {
+            symbols: "",
+            ..boot
+        };
+        let error = symbols(&boot).unwrap_err();
+        assert!(error.to_string().contains("_text"));
+    }
+}
