@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gdb
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 from values import Comparison
 
