@@ -24,6 +24,7 @@ mod samples;
 mod session;
 mod sites;
 mod stop_machine;
+mod tools;
 mod views;
 mod world;
 
@@ -47,6 +48,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
     ("bad_input", bad_input::STORIES),
+    ("tools", tools::STORIES),
     ("loading", loading::STORIES),
     ("samples", samples::STORIES),
 ];

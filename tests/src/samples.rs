@@ -1,5 +1,5 @@
-//! Images that are kept for tests outside of the guest: those of debuggers, of
-//! Python, of the harnesses. `cargo xtask test` finds them in the share.
+//! Images that are kept for tests outside of the guest: those of Python and of the
+//! harnesses. `cargo xtask test` finds them in the share.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,6 @@ use crate::kflat::{kflat, run};
 
 pub(crate) const STORIES: &[Story] = &[
     ("a_file_that_is_read", a_file),
-    ("a_file_with_its_pages", a_file_with_its_pages),
     ("the_list_of_modules", the_list_of_modules),
 ];
 
@@ -51,18 +50,6 @@ fn a_file() -> Result<()> {
     // What `kflat` itself says of it, to compare with.
     let shown = kflat(&["show", "--json", &format!("{PLACE}/vfs_read.img")])?.succeeds()?;
     Ok(fs::write(format!("{PLACE}/vfs_read.json"), shown.stdout)?)
-}
-
-fn a_file_with_its_pages() -> Result<()> {
-    let command = [
-        "--pages",
-        "recipes/vfs_read.kflat",
-        "--",
-        "head",
-        "-n1",
-        "/etc/hostname",
-    ];
-    keep("pages", &command).map(drop)
 }
 
 fn the_list_of_modules() -> Result<()> {

@@ -4,6 +4,7 @@ mod apt;
 mod btf;
 mod buildroot;
 mod demo;
+mod fuzz;
 mod guest;
 mod header;
 mod kernels;
@@ -58,6 +59,8 @@ enum Task {
     },
     /// Run every test there is
     Test(test::Options),
+    /// Fuzz what reads untrusted bytes
+    Fuzz(fuzz::Options),
     /// Write the C header of the kernel interface, include/kflat_uapi.h
     Header {
         /// Only say whether it is current
@@ -116,6 +119,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => Ok(test::run(&options)),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Install(options) => library::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),

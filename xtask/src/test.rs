@@ -4,9 +4,12 @@ mod browser;
 mod guests;
 mod harness;
 mod host;
+mod namelist;
 mod python;
 mod samples;
+mod sanitizers;
 mod sick_guests;
+mod tools;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -47,6 +50,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     if !options.guest_only && !options.tools_only {
         host::run(options, &mut report);
         harness::run(options.filter.as_deref(), &mut report);
+        let filter = options.filter.as_deref();
+        if filter.is_none_or(|filter| filter.contains(sanitizers::THEME)) {
+            sanitizers::run(&mut report);
+        }
     }
     if !options.host_only && !options.tools_only {
         // What can't be prepared is a test that failed, not an end without a sum.
@@ -95,7 +102,13 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
             Err(error) => report.failed(&name, &format!("{error:#}")),
         }
     }
-    guests::run(&root, &built, &programs, options.filter.as_deref(), report)
+    guests::run(&root, &built, &programs, options.filter.as_deref(), report)?;
+    // Its images are what the guests leave when they run that test.
+    let filter = options.filter.as_deref();
+    if filter.is_none_or(|filter| filter.contains(tools::THEME)) {
+        tools::run(&root, &built, &programs, report);
+    }
+    Ok(())
 }
 
 /// Images of the guests in the tools that people use.
@@ -118,6 +131,11 @@ impl Report {
     fn passed(&mut self, name: &str) {
         self.tally.add(Verdict::Passed);
         progress::line(&format!("test {name} ... ok"));
+    }
+
+    fn skipped(&mut self, name: &str, why: &str) {
+        self.tally.add(Verdict::Skipped);
+        progress::line(&format!("test {name} ... skipped ({why})"));
     }
 
     fn failed(&mut self, name: &str, why: &str) {

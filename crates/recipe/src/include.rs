@@ -1,6 +1,8 @@
 //! A text and those that it includes.
 
 use std::collections::HashSet;
+use std::fs::{self, File as Opened};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Diagnostics, Problem, Source};
@@ -16,6 +18,9 @@ pub const KNOWLEDGE: &str = include_str!("../../../recipes/knowledge.kflat");
 
 /// Texts that can be included, the first one among them: more is a mistake.
 const MOST_TEXTS: usize = 64;
+
+/// Bytes of a text that is included.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// A text with what it includes, in the order in which it goes before others.
 pub(crate) struct Text {
@@ -79,9 +84,25 @@ pub(crate) fn parse_all(text: &str, name: &str) -> Result<Text, Diagnostics> {
 }
 
 fn read(path: &Path, name: &str) -> Result<String, String> {
-    match std::fs::read_to_string(path) {
+    match read_file(path) {
         Err(_) if name == "knowledge.kflat" => Ok(KNOWLEDGE.to_owned()),
-        read => read.map_err(|error| error.to_string()),
+        read => read,
+    }
+}
+
+/// Who writes a recipe need not be who compiles it: what it includes must have an
+/// end, and come without waiting.
+fn read_file(path: &Path) -> Result<String, String> {
+    let told = |error: io::Error| error.to_string();
+    if !fs::metadata(path).map_err(told)?.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    let mut text = String::new();
+    let file = Opened::open(path).map_err(told)?;
+    let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
+    match read.map_err(told)? as u64 > MOST_BYTES {
+        true => Err(format!("longer than {} MiB", MOST_BYTES >> 20)),
+        false => Ok(text),
     }
 }
 

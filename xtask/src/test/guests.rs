@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -78,6 +79,12 @@ fn name(spec: &Spec) -> String {
     format!("{} with {} levels", spec.kernel.series, spec.levels.count())
 }
 
+/// Where the share and the logs of a guest are.
+pub(super) fn directory(kernel: &Kernel, levels: Levels) -> PathBuf {
+    let name = format!("{}-{}-levels", kernel.series, levels.count());
+    workspace::target().join("test").join(name)
+}
+
 fn prepare(
     kernel: &Kernel,
     modules: &Modules,
@@ -85,11 +92,7 @@ fn prepare(
     programs: &Programs,
     filter: Option<&str>,
 ) -> Result<Spec> {
-    let directory = workspace::target().join("test").join(format!(
-        "{}-{}-levels",
-        kernel.series,
-        levels.count()
-    ));
+    let directory = directory(kernel, levels);
     let share = directory.join("share");
     if share.exists() {
         fs::remove_dir_all(&share)?;

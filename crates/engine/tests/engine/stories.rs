@@ -556,3 +556,23 @@ fn an_unaligned_pointer_is_told_and_left_alone() {
     assert_eq!(report.reason, abi::REASON_UNALIGNED);
     assert!(image.expect("an image").pointers.is_empty());
 }
+
+/// The pointer leads to the fourth of ten elements, of which one was captured: the
+/// image has room up to there.
+#[test]
+fn a_shifted_pointer_into_an_array_that_was_cut_stays_inside_of_the_image() {
+    let mut kernel = Kernel::default();
+    kernel.map(A, 80);
+    let mut program = Builder::default();
+    let element = program.plain(8);
+    let mut fourth = pointers(0, element, argument(1));
+    fourth.shift = -24;
+    program.argument(0, None, fourth);
+    program.limits.elements = 1;
+    for count in [10, u64::MAX] {
+        let (report, image) = run(&mut kernel, &program.build(), &[A + 24, count]);
+        let image = image.expect("an image");
+        assert_eq!(report.reason, abi::REASON_LIMIT_ELEMENTS);
+        assert_eq!(image.original(image.roots[0]), A + 24);
+    }
+}

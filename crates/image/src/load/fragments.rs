@@ -301,3 +301,51 @@ fn ends(extension: &Extension, offsets: impl Iterator<Item = u64>) -> Vec<u64> {
     }
     ends
 }
+
+#[cfg(test)]
+#[path = "../../tests/image/by_hand.rs"]
+mod by_hand;
+
+#[cfg(test)]
+mod tests {
+    use super::{Fragments, Pristine, by_hand::ByHand};
+    use crate::load::{Words as _, relocate};
+    use crate::sections::Sections;
+
+    /// The whole life of fragments, for Miri: no file is mapped.
+    #[test]
+    #[expect(unsafe_code, reason = "frees what was given away")]
+    fn fragments_are_copied_fixed_reset_and_given_away() {
+        let bytes = ByHand::right().build();
+        let sections = Sections::find(&bytes).unwrap();
+        let locations = sections.of(&bytes, &sections.pointers);
+        let memory = sections.of(&bytes, &sections.memory);
+        let mut fragments = Fragments::copy_of(&bytes, &sections, None).unwrap();
+        relocate(locations, &sections.header, &mut fragments).unwrap();
+        let (first, second) = (
+            fragments.pointer(0).unwrap(),
+            fragments.pointer(24).unwrap(),
+        );
+        // A pointer of the image leads to the other fragment, and is one.
+        let leads_to = fragments.word(8).unwrap();
+        assert_eq!(leads_to, second.addr() as u64);
+        assert_eq!(fragments.offset(second.addr()), Some(24));
+        let mut copy = Pristine {
+            bytes: memory.to_vec(),
+            fragments: &fragments,
+        };
+        relocate(locations, &sections.header, &mut copy).unwrap();
+        let pristine = copy.bytes;
+        fragments.put(0, 99).unwrap();
+        assert_eq!(fragments.restore(&pristine), 1);
+        assert_eq!(fragments.word(0), Some(7));
+
+        assert!(!fragments.give_away(second.addr() + 8));
+        assert!(fragments.give_away(first.addr()) && fragments.has_given_away());
+        assert_eq!((fragments.word(0), fragments.put(0, 1)), (None, None));
+        assert!(fragments.renew(memory, None).unwrap());
+        assert_eq!(fragments.word(0), Some(7));
+        // SAFETY: It was made by `malloc` without a lead, and given away.
+        unsafe { libc::free(first.cast()) };
+    }
+}

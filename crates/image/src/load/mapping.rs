@@ -28,7 +28,11 @@ unsafe impl Send for Mapping {}
 
 /// Bytes of a page.
 pub(super) fn page() -> usize {
-    rustix::param::page_size()
+    // By libc: rustix reads the auxiliary vector, in which valgrind leaves the
+    // address of a vDSO that is not there.
+    // SAFETY: It takes a number and returns one.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
 }
 
 impl Mapping {

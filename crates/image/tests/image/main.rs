@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod by_hand;
+mod damage;
 mod format;
 mod hostile;
 mod kernel;
