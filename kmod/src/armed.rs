@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::probe::{Call, Decision, Handler};
 use crate::ready::Ready;
 use crate::stop_machine;
+use crate::wanted::Verdict;
 
 /// What the probe's handler knows.
 pub(crate) struct Armed {
@@ -37,6 +38,25 @@ impl Armed {
         }
     }
 
+    /// Whether the call is the one; if not, it is counted as what it is. Nothing is
+    /// held meanwhile, so that calls on other CPUs can be looked at and the capture
+    /// disarmed.
+    fn is_wanted(&self, call: &Call<'_>) -> bool {
+        let capture = &self.capture;
+        if !capture.is_armed() {
+            capture.miss();
+            return false;
+        }
+        match self.ready.judge(call) {
+            Verdict::Wanted => return true,
+            Verdict::Unfit => capture.passed_over.unfit(),
+            Verdict::Uncomputed => capture.passed_over.uncomputed(),
+            Verdict::Early => capture.passed_over.early(),
+            Verdict::Late => capture.miss(),
+        }
+        false
+    }
+
     fn halted(&self, entered: &mut Entered<'_>) -> Result {
         let pause = stop_machine::run(&mut || entered.copy())?;
         entered.paused(pause);
@@ -52,6 +72,9 @@ impl Handler for Armed {
     fn hit(&self, call: &Call<'_>) -> Decision {
         if !self.capture.is_for_current() {
             self.capture.miss();
+            return Decision::RunOn;
+        }
+        if !self.is_wanted(call) {
             return Decision::RunOn;
         }
         let entered = self.capture.enter(&self.ready, |hit, arguments, returned| {
