@@ -7,7 +7,8 @@ use crate::diagnostics::{Diagnostics, Problem, Source};
 use crate::encode::{Parts, encode};
 use crate::formula::Function;
 use crate::include::{self, CONTAINERS, Text};
-use crate::syntax::{Recipe, Target};
+use crate::scope::Scope;
+use crate::syntax::{Expression, Recipe, Target};
 use crate::views::Views;
 
 /// A recipe, ready to be loaded.
@@ -76,7 +77,8 @@ pub fn explain(text: &str, name: &str, btf: &Btf) -> Result<String, Diagnostics>
         let target = written(&recipe.target.value);
         let roots = views.roots(recipe, &target);
         views.complete();
-        crate::explain::recipe(&mut out, &target, recipe, &roots, &views);
+        let event = crate::explain::event(&target, recipe, &parsed.sources);
+        crate::explain::recipe(&mut out, &event, recipe, &roots, &views);
     }
     Ok(out)
 }
@@ -191,23 +193,7 @@ fn unused_problems(
 fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
     let target = written(&recipe.target.value);
     let roots = views.roots(recipe, &target);
-    if let Some(when) = &recipe.when {
-        views.problem(
-            Problem::new(
-                "`when` is not supported yet",
-                when.span,
-                "can't be carried out",
-            )
-            .help("a root may have a condition: `ARGUMENT if EXPRESSION;`"),
-        );
-    }
-    if let Some(span) = recipe.nth {
-        views.problem(
-            Problem::new("`nth` is not supported yet", span, "can't be carried out").help(
-                "the first hit is captured; a root may have a condition: `ARGUMENT if EXPRESSION;`",
-            ),
-        );
-    }
+    let when = recipe.when.as_ref().and_then(|when| condition(views, when));
     views.complete();
     let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
     let mut subset = Subset::of(views.btf, &types);
@@ -229,12 +215,34 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
         pool: &views.pool,
         limits: recipe.limits,
         flags,
+        when,
+        nth: recipe.nth.as_ref().map_or(0, |nth| nth.value),
     });
     Compiled {
         target,
         program,
         types,
         source: text.to_owned(),
+    }
+}
+
+/// What a call has to fit, as the number of its expression; `None`: every call
+/// does, or a problem has been noted.
+fn condition(views: &mut Views<'_>, when: &Expression) -> Option<u32> {
+    let formula = views.formula(when, &Scope::RECIPE);
+    let formula = views.noted(formula)?;
+    match formula.constant {
+        None => Some(views.pool.expression(&formula.code)),
+        Some(0) => {
+            views.problem(
+                Problem::new("no call fits this", when.span, "never true").help(
+                    "a condition speaks of the call: the function's arguments, `returned`, \
+                     `current` and what they point to",
+                ),
+            );
+            None
+        }
+        Some(_) => None,
     }
 }
 

@@ -249,8 +249,25 @@ impl Parser {
             }
             recipe.when = Some(self.expression()?);
         } else if self.accept_word("nth") {
-            recipe.nth = Some(self.behind());
-            self.number32()?;
+            let twice = recipe.nth.is_some().then_some(self.behind());
+            let value = self.number32()?;
+            let span = self.behind();
+            if let Some(span) = twice {
+                return Err(Problem::new(
+                    "a recipe has one `nth`",
+                    span,
+                    "the second one",
+                ));
+            }
+            if value == 0 {
+                return Err(Problem::new(
+                    "calls are counted from 1",
+                    span,
+                    "there is no such call",
+                )
+                .help("the first one is captured without `nth`"));
+            }
+            recipe.nth = Some(Spanned { value, span });
         } else if self.accept_word("detect") {
             self.expect_word("changes")?;
             recipe.detect_changes = true;
