@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 
 use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
 
-use crate::diagnostics::{Problem, Span};
+use crate::diagnostics::{Diagnostics, Problem, Source, Span};
 use crate::names::{is_char, pointee};
+use crate::parser::expression_alone;
 use rules::Rules;
 
 /// Words that begin roots of another kind.
@@ -21,6 +22,8 @@ const LENGTHS: [&str; 9] = [
 /// What a recipe that is made from a function's name shall follow.
 #[derive(Clone, Debug)]
 pub struct AutoOptions {
+    /// What a call has to fit, an expression.
+    pub when: Option<String>,
     /// Pointers from an argument to an object.
     pub depth: u32,
     /// Bytes of captured memory.
@@ -44,6 +47,7 @@ pub struct AutoOptions {
 impl Default for AutoOptions {
     fn default() -> Self {
         Self {
+            when: None,
             depth: 3,
             max_bytes: 1 << 20,
             max_objects: 2000,
@@ -88,6 +92,9 @@ pub enum GenerateError {
         /// Similar names, in words.
         near: String,
     },
+    /// A condition that is no expression.
+    #[error(transparent)]
+    NoCondition(#[from] Diagnostics),
     /// A path that leads nowhere.
     #[error("`{path}` can't be found: {why}")]
     NoPath {
@@ -167,6 +174,9 @@ pub fn generate_with(
     if roots == 0 {
         return Err(GenerateError::NoPointers { declaration });
     }
+    if let Some(when) = &options.when {
+        let _ = writeln!(text, "    when {};", condition(when)?);
+    }
     let AutoOptions {
         depth,
         max_bytes,
@@ -188,6 +198,19 @@ pub fn generate_with(
     }
     rules.write(*depth, &mut text);
     Ok(text)
+}
+
+/// An expression on one line.
+fn condition(when: &str) -> Result<String, GenerateError> {
+    let problem = |problem| {
+        let source = Source {
+            name: "--when".to_owned(),
+            text: when.to_owned(),
+        };
+        Diagnostics::new(vec![source], vec![problem])
+    };
+    expression_alone(when).map_err(problem)?;
+    Ok(when.split(['\n', '\r']).collect::<Vec<_>>().join(" "))
 }
 
 /// One argument; how many roots it became.

@@ -32,6 +32,21 @@ pub(crate) fn parse(text: &str, source: usize) -> Parsed<File> {
     parser.file()
 }
 
+/// Checks that a text is one expression.
+pub(crate) fn expression_alone(text: &str) -> Parsed<()> {
+    let mut parser = Parser {
+        tokens: tokens(text, 0)?,
+        at: 0,
+        depth: 0,
+        operands: 0,
+    };
+    parser.expression()?;
+    match parser.peek().kind {
+        TokenKind::End => Ok(()),
+        _ => parser.unexpected("the end of the expression"),
+    }
+}
+
 struct Parser {
     /// Never empty: the last one is the end.
     tokens: Vec<Token>,
