@@ -10,6 +10,7 @@ mod client;
 mod command;
 mod executor;
 mod facts;
+mod hits;
 mod image;
 mod kdump;
 mod kflat;
@@ -20,6 +21,7 @@ mod probes;
 mod program;
 mod recipes;
 mod registers;
+mod series;
 mod session;
 mod sites;
 mod stop_machine;
@@ -36,6 +38,8 @@ const THEMES: &[(&str, &[Story])] = &[
     ("memory_map", memory_map::STORIES),
     ("probes", probes::STORIES),
     ("sites", sites::STORIES),
+    ("hits", hits::STORIES),
+    ("series", series::STORIES),
     ("stop_machine", stop_machine::STORIES),
     ("registers", registers::STORIES),
     ("lifetimes", lifetimes::STORIES),

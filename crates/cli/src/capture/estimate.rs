@@ -165,7 +165,7 @@ impl Walk<'_> {
         }
         let count = action.count;
         let (times, many) = match (action.op, count.kind) {
-            (OP_STRING, _) => (1, " string, up to its NUL"),
+            (OP_STRING, _) => (1, ", a string up to its NUL"),
             (OP_LIST..=OP_CHAIN, _) => (1, ", each on a list"),
             (OP_PER_CPU, _) => (1, ", of each CPU"),
             (_, OPERAND_CONSTANT) if view.tail != NONE => (1, " and its flexible array"),
