@@ -11,12 +11,15 @@ use kflat_abi::record::Record;
 use kflat_btf::Btf;
 use kflat_device::{Device, Error};
 use kflat_image::container::{Builder, Container};
-use kflat_recipe::{GenerateError, compile_all, generate_with, module_of};
+use kflat_recipe::{GenerateError, check_layout, compile_all, generate_with, module_of};
 
 use crate::automatic::Automatic;
 use crate::failure;
 use crate::size;
 use crate::type_source::TypeSource;
+
+/// Stands where a module would in the name of a tracepoint.
+const TRACEPOINT: &str = "tracepoint";
 
 /// A recipe, compiled.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ pub(crate) fn generated(
     automatic: &Automatic,
 ) -> Result<String> {
     let module = function.split_once(':').map(|(module, _)| module);
-    let btf = types.load(module)?;
+    let btf = types.load(module.filter(|module| *module != TRACEPOINT))?;
     let text = generate_with(function, &btf, &automatic.options());
     text.map_err(|error| match error {
         // It has a place in the text.
@@ -116,7 +119,9 @@ fn read_all(path: &Path, types: &TypeSource) -> Result<Vec<Recipe>> {
         let container = container.with_context(|| format!("can't use {name}"))?;
         let program = container.get(KIND_PROGRAM);
         let program = program.with_context(|| format!("{name} has no usable recipe program"))?;
-        return Ok(vec![described(program, &bytes, false)?]);
+        let recipe = described(program, &bytes, false)?;
+        recipe.fits(types)?;
+        return Ok(vec![recipe]);
     }
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("{name} is no recipe: it is not text");
@@ -159,6 +164,24 @@ fn described(program: &[u8], attachment: &[u8], is_loaded: bool) -> Result<Recip
 }
 
 impl Recipe {
+    /// Whether it fits the kernel whose types are given: a program goes by offsets.
+    fn fits(&self, types: &TypeSource) -> Result<()> {
+        if self.types.is_empty() {
+            return Ok(());
+        }
+        let module = self.target.split_once(':').map(|(module, _)| module);
+        match types.load(module.filter(|module| *module != TRACEPOINT)) {
+            Ok(kernel) => Ok(check_layout(&self.program, &self.types, &kernel)?),
+            Err(error) => {
+                failure::warn(format!(
+                    "whether {} fits this kernel is not known: {error}",
+                    self.target
+                ));
+                Ok(())
+            }
+        }
+    }
+
     /// Makes it ask for the `nth` of the calls that fit.
     pub(crate) fn set_nth(&mut self, nth: u32) -> Result<()> {
         if self.is_loaded {

@@ -5,7 +5,7 @@ use kflat_btf::{Btf, Subset, TypeId, layout_hash};
 
 use crate::diagnostics::{Diagnostics, Problem, Source};
 use crate::encode::{Parts, encode};
-use crate::formula::Function;
+use crate::formula::{Function, TRACEPOINT};
 use crate::include::{self, CONTAINERS, Text};
 use crate::scope::Scope;
 use crate::syntax::{Expression, Recipe, Target};
@@ -103,7 +103,10 @@ pub fn check_rules(text: &str, name: &str, btf: &Btf) -> Result<(), Diagnostics>
 pub fn module_of(text: &str, name: &str) -> Result<Option<String>, Diagnostics> {
     let parsed = include::parse_all(text, name)?;
     let recipes = parsed.files.into_iter().flat_map(|file| file.recipes);
-    let found = recipes.map(|recipe| recipe.target.value.module).next();
+    let found = (recipes.map(|recipe| recipe.target.value.module))
+        // Which are the kernel's own.
+        .map(|module| module.filter(|module| module != TRACEPOINT))
+        .next();
     found.ok_or_else(|| no_recipe(parsed.sources))
 }
 
@@ -196,7 +199,11 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
     let when = recipe.when.as_ref().and_then(|when| condition(views, when));
     views.complete();
     let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
-    let mut subset = Subset::of(views.btf, &types);
+    let mut spoken_of = views.spoken_of.clone();
+    spoken_of.retain(|id| views.btf.composite(*id).is_some());
+    // The program's own keep their numbers.
+    let all = [&types[..], &spoken_of].concat();
+    let mut subset = Subset::of(views.btf, &all);
     let ids: Vec<u32> = types.iter().map(|id| subset.number(*id)).collect();
     let types = subset.finish();
     let mut flags = 0;

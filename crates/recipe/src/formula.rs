@@ -21,7 +21,7 @@ use crate::scope::Scope;
 use crate::syntax::{Expression, Form, TypeName};
 use crate::views::Views;
 
-pub(crate) use function::Function;
+pub(crate) use function::{Function, TRACEPOINT};
 pub(crate) use limits::{check as fits, instruction};
 
 type Result<T> = std::result::Result<T, Problem>;
@@ -218,8 +218,12 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    fn type_of(&self, name: &TypeName, span: Span) -> Result<TypeId> {
-        find_type(self.btf(), name, span)
+    fn type_of(&mut self, name: &TypeName, span: Span) -> Result<TypeId> {
+        let id = find_type(self.btf(), name, span)?;
+        if name.pointers == 0 {
+            self.views.spoken_of.push(id);
+        }
+        Ok(id)
     }
 
     /// `struct task_struct *`

@@ -14,6 +14,9 @@ use rules::Rules;
 /// Words that begin roots of another kind.
 const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
 
+/// With a tracepoint's name behind it: the function with its arguments.
+const CALLER: &str = "__traceiter_";
+
 /// Arguments that hold the length of the buffer before them.
 const LENGTHS: [&str; 9] = [
     "count", "len", "length", "size", "nbytes", "n", "bufsize", "buflen", "optlen",
@@ -127,14 +130,26 @@ pub fn generate_with(
 ) -> Result<String, GenerateError> {
     let function = target.rsplit(':').next().unwrap_or(target);
     let function = function.split('+').next().unwrap_or(function);
-    let Some((_, parameters)) = btf.prototype(function) else {
+    let symbol = match target.strip_prefix("tracepoint:") {
+        // What calls those who are registered there.
+        Some(name) => format!("{CALLER}{name}"),
+        None => function.to_owned(),
+    };
+    let Some((_, parameters)) = btf.prototype(&symbol) else {
         let names = btf.named(NamedKind::Function).map(|(_, name)| name);
+        let names = names.filter_map(|name| match symbol == function {
+            true => Some(name),
+            false => name.strip_prefix(CALLER),
+        });
         return Err(GenerateError::NoFunction {
             function: function.to_owned(),
             near: near(function, names),
         });
     };
-    let declaration = btf.function_declaration(function).unwrap_or_default();
+    let declaration = btf.function_declaration(&symbol).unwrap_or_default();
+    // The first is the caller's own.
+    let own = usize::from(symbol != function);
+    let parameters = parameters.get(own..).unwrap_or_default();
     let names = || parameters.iter().map(|one| btf.parameter_name(one));
     let named = options
         .arguments

@@ -173,7 +173,10 @@ impl Parser {
             "`recipe`, `include`, `view`, `hub`, `skip`, or a rule: `struct NAME { … }`";
         let mut file = File::default();
         while self.peek().kind != TokenKind::End {
-            let is_name = matches!(self.peek_at(1).kind, TokenKind::Word(_));
+            let is_name = matches!(
+                self.peek_at(1).kind,
+                TokenKind::Word(_) | TokenKind::Number(_)
+            );
             if self.is_word("recipe") && is_name {
                 file.recipes.push(self.recipe()?);
             } else if self.is_word("include") {
@@ -293,13 +296,32 @@ impl Parser {
         self.expect(";")
     }
 
-    /// `function`, `module:function`, either with `+offset`.
+    /// `function`, `module:function`, either with `+offset`; `tracepoint:NAME`; `0xADDRESS`.
     fn target(&mut self) -> Parsed<Spanned<Target>> {
         let start = self.peek().span;
+        let address = match self.peek().kind {
+            TokenKind::Number(address) => {
+                self.at += 1;
+                Some(address)
+            }
+            _ => None,
+        };
         let mut target = Target {
-            function: self.symbol("the name of a function")?,
+            function: match address {
+                // Where the kernel is: the upper half.
+                Some(address) if address >> 63 == 0 => {
+                    let message = format!("{address:#x} is no address of the kernel's");
+                    return Err(Problem::new(message, start, "expected a function"));
+                }
+                Some(address) => format!("{address:#x}"),
+                None => self.symbol("the name of a function")?,
+            },
             ..Target::default()
         };
+        if address.is_some() {
+            let value = target;
+            return Ok(Spanned { value, span: start });
+        }
         if self.accept(":") {
             target.module = Some(std::mem::take(&mut target.function));
             target.function = self.symbol("the name of a function of the module")?;

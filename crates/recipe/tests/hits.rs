@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use kflat_abi::program::Program;
-use kflat_btf::{Assembler, Btf};
+use kflat_btf::{Assembler, Btf, TypeId};
 use kflat_engine::{Inputs, Memory, Unreadable, fits, put_bytes, verify};
-use kflat_recipe::{Compiled, compile, compile_all, explain, fmt};
+use kflat_recipe::{Compiled, compile, compile_all, explain, fmt, generate};
 
 /// `long open_file(struct file *file, int fd, const char *mode)`
 fn types() -> Btf {
@@ -303,4 +303,48 @@ fn formatting_keeps_it() {
         "recipe open_file {\n    file;\n    when file->name == \"a;  {b\"&& fd != ';';\n    nth 3;\n}\n"
     );
     assert_eq!(good(&formatted).program, good(text).program);
+}
+
+/// Two tracepoints' callers, as kernels have them.
+fn with_tracepoints() -> Btf {
+    let mut a = Assembler::default();
+    let int = a.int("int", 4, true);
+    let task = a.structure("task_struct", 8, &[("pid", int, 0)]);
+    let task = a.pointer(task);
+    let void = a.pointer(TypeId::VOID);
+    a.function(
+        "__traceiter_sched_fork",
+        int,
+        &[("__data", void), ("parent", task), ("child", task)],
+    );
+    Btf::parse(&a.finish()).expect("well-formed")
+}
+
+#[test]
+fn a_tracepoint_s_arguments_have_names() {
+    let text = "recipe tracepoint:sched_fork { child; when parent->pid == 1; }";
+    let compiled = compile(text, "t", &with_tracepoints()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(compiled.target, "tracepoint:sched_fork");
+    assert_eq!(kflat_recipe::module_of(text, "t").ok(), Some(None));
+    let program = Program::find(&compiled.program).expect("a program");
+    assert_eq!(program.root_at(0).map(|root| root.value), Some(1));
+    let first = program.when().and_then(|when| program.instruction_at(when));
+    assert_eq!(first.map(|step| step.value), Some(0), "argument 0");
+    let text = generate("tracepoint:sched_fork", &with_tracepoints()).expect("a recipe");
+    assert!(
+        text.contains("    parent;") && text.contains("    child;"),
+        "{text}"
+    );
+    assert!(!text.contains("    __data"), "{text}");
+    compile(&text, "t", &with_tracepoints()).unwrap_or_else(|error| panic!("{error}"));
+    let error = generate("tracepoint:sched_frk", &with_tracepoints()).expect_err("none");
+    assert!(error.to_string().contains("`sched_fork`"), "{error}");
+}
+
+#[test]
+fn an_address_is_a_place_too() {
+    let compiled = good("recipe 0xffffffff81234560 { arg 0 as file: as struct file; when arg 1; }");
+    assert_eq!(compiled.target, "0xffffffff81234560");
+    let said = wrong("recipe 0x1234 { arg 0: as struct file; }");
+    assert!(said.contains("no address of the kernel's"), "{said}");
 }
