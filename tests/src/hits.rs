@@ -361,9 +361,8 @@ fn at_a_tracepoint() -> Result<()> {
     let recipe = folder.write(
         "fork.kflat",
         "recipe tracepoint:sched_process_fork {
-            arg 0 as parent: as struct task_struct;
-            arg 1 as child: as struct task_struct;
-            when ((struct task_struct *)arg 0)->comm == \"sh\" && arg 0 == current;
+            parent; child;
+            when parent->comm == \"sh\" && parent == current;
             nth 2;
         }",
     )?;
