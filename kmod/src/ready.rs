@@ -33,7 +33,7 @@ impl Ready {
         Ok(Self {
             globals: resolve_globals(&verified)?,
             per_cpu: per_cpu_offsets()?,
-            wanted: Wanted::new(program.when().is_some(), program.nth()),
+            wanted: Wanted::by(program),
             at_return: program.flags() & PROGRAM_AT_RETURN != 0,
             recipe,
             index,

@@ -4,7 +4,8 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use kflat_abi::control::CaptureStatus;
-use kflat_abi::program::MAX_ARGUMENTS;
+use kflat_abi::program::code::{ARGUMENT, END, MAX_INSTRUCTIONS};
+use kflat_abi::program::{MAX_ARGUMENTS, Program};
 use kflat_engine::Inputs;
 
 use crate::clock;
@@ -31,6 +32,8 @@ pub(crate) enum Verdict {
 /// What a recipe asks of a call.
 pub(crate) struct Wanted {
     conditional: bool,
+    /// How many arguments, from the first, the condition speaks of: each takes time.
+    arguments: usize,
     /// Which of those that fit, from 1.
     nth: u64,
     /// How many have fitted.
@@ -38,13 +41,26 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) const fn new(conditional: bool, nth: u32) -> Self {
+    pub(crate) fn by(program: &Program<'_>) -> Self {
+        let condition = program.when();
         Self {
-            conditional,
-            nth: nth as u64,
+            conditional: condition.is_some(),
+            arguments: condition.map_or(0, |first| arguments(program, first)),
+            nth: program.nth().into(),
             fitting: AtomicU64::new(0),
         }
     }
+}
+
+/// Up to which argument the expression at `first` goes; its end is its last
+/// instruction.
+fn arguments(program: &Program<'_>, first: u32) -> usize {
+    let steps = (0..MAX_INSTRUCTIONS).map_while(|step| {
+        let step = program.instruction_at(first.wrapping_add(step))?;
+        (step.op != END).then_some(step)
+    });
+    let named = steps.filter(|step| step.op == ARGUMENT);
+    named.fold(0, |most, step| most.max(step.value as usize + 1))
 }
 
 impl Ready {
@@ -74,7 +90,8 @@ impl Ready {
     #[inline(never)]
     fn fits(&self, call: &Call<'_>) -> Option<bool> {
         let mut arguments = [0; MAX_ARGUMENTS];
-        for (position, argument) in (0..).zip(&mut arguments) {
+        let needed = arguments.iter_mut().take(self.wanted.arguments);
+        for (position, argument) in (0..).zip(needed) {
             *argument = call.argument(position).unwrap_or(0);
         }
         let inputs = Inputs {

@@ -299,7 +299,8 @@ fn what_pointers_lead_to() -> Result<()> {
     for (index, when) in [
         "world->root->name == \"zero\" && world->text[0] == 'k' && number == 4",
         "world->text == \"kflat was here\" && number == 4",
-        "world->root->left->name != \"two\" && world->root->right->right->name[4] == 'e' && number > 3",
+        "world->root->left->name != \"two\" && number > 3",
+        "world->root->right->right->name[4] == 'e' && number == 4",
         "(world->root->color == KFLAT_TEST_BLUE || !world) && number == 4",
     ]
     .into_iter()

@@ -39,7 +39,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("probes", probes::STORIES),
     ("sites", sites::STORIES),
     ("hits", hits::STORIES),
-    ("series", series::STORIES),
+    ("hits_in_series", series::STORIES),
     ("stop_machine", stop_machine::STORIES),
     ("registers", registers::STORIES),
     ("lifetimes", lifetimes::STORIES),
