@@ -21,6 +21,7 @@ mod probes;
 mod program;
 mod recipes;
 mod registers;
+mod samples;
 mod series;
 mod session;
 mod sites;
@@ -49,6 +50,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("recipes", recipes::STORIES),
     ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
+    ("samples", samples::STORIES),
 ];
 
 fn main() -> ExitCode {
