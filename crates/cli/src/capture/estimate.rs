@@ -182,3 +182,55 @@ impl Walk<'_> {
         self.pending.push_back((view, depth));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kflat_btf::{Assembler, Btf};
+
+    #[test]
+    fn types_are_told_with_their_sizes_and_the_shortest_way_to_them() {
+        let mut a = Assembler::default();
+        let int = a.int("int", 4, true);
+        let char_ = a.int("char", 1, true);
+        let text = a.pointer(char_);
+        let leaf = a.structure("leaf", 16, &[("name", text, 0), ("id", int, 8)]);
+        let leaf = a.pointer(leaf);
+        let node = a.next_id();
+        let next = kflat_btf::TypeId(node.0 + 1);
+        let members = [("next", next, 0), ("leaf", leaf, 8), ("count", int, 16)];
+        a.structure("node", 24, &members);
+        a.pointer(node);
+        a.function("visit", int, &[("node", next), ("n", int)]);
+        let btf = Btf::parse(&a.finish()).unwrap();
+        let told = |rules: &str| {
+            let text = format!("recipe visit {{ node: array 3; limit depth 2; }} {rules}");
+            let compiled = kflat_recipe::compile(&text, "t", &btf).unwrap();
+            super::told("visit", &Program::find(&compiled.program).unwrap(), 4096)
+        };
+        // The circle is one type; the string is one pointer too far.
+        let shown = told("struct node { next; leaf; } struct leaf { name; }");
+        assert!(
+            shown.contains("        72      1  struct node\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("        16      2  struct leaf\n"),
+            "{shown}"
+        );
+        assert!(!shown.contains("char"), "{shown}");
+        assert!(
+            shown.contains("One of each is 2 objects, 88 bytes."),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("It ends at depth 2, and what fits an area of 4.0 KiB."),
+            "{shown}"
+        );
+        let counted = told("struct node { leaf: array count; }");
+        assert!(
+            counted.contains("struct leaf, as many as the recipe counts"),
+            "{counted}"
+        );
+    }
+}

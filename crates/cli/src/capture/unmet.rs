@@ -95,3 +95,67 @@ fn passed_over(status: &Status) -> Option<String> {
     }
     (!said.is_empty()).then(|| said.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kflat_device::State;
+
+    fn said(captured: u32, event: Event, (unfit, uncomputed, early): (u64, u32, u64)) -> String {
+        let recipe = |target: &str| Recipe {
+            target: target.to_owned(),
+            program: Vec::new(),
+            types: Vec::new(),
+            source: String::new(),
+            is_loaded: false,
+        };
+        let recipes = [recipe("f"), recipe("g"), recipe("module:h")];
+        let wish = Wish {
+            recipes: &recipes,
+            count: 5,
+            captured,
+            timeout: Some(Duration::from_millis(1500)),
+        };
+        let status = Status {
+            state: State::Idle,
+            reason: None,
+            diagnostics: 0,
+            image_size: 0,
+            total_size: 0,
+            needed_size: 0,
+            objects: 0,
+            fragments: 0,
+            copying: Duration::ZERO,
+            writing: Duration::ZERO,
+            pause: Duration::ZERO,
+            missed: 0,
+            recipe: 0,
+            unfit,
+            uncomputed,
+            early,
+        };
+        explain(&wish, event, &mut Target::Any, &status).to_string()
+    }
+
+    #[test]
+    fn what_is_missing_and_why() {
+        assert_eq!(
+            said(0, Event::TimedOut, (0, 0, 0)),
+            "nothing captured: any process did not call f, g or module:h within 1.5 s"
+        );
+        assert_eq!(
+            said(2, Event::TargetEnded, (0, 0, 0)),
+            "captured 2 of 5 times: any process ended without calling f, g or module:h again"
+        );
+        assert_eq!(
+            said(0, Event::TargetEnded, (3, 1, 1)),
+            "nothing captured: any process ended without calling f, g or module:h as the recipe \
+             asks; 3 calls did not fit its condition (1 because it reads memory that can't be \
+             read), 1 call came before the one it asks for"
+        );
+        assert_eq!(
+            said(1, Event::Interrupted, (1, 0, 0)),
+            "captured 1 of 5 times: interrupted; 1 call did not fit its condition"
+        );
+    }
+}
