@@ -203,13 +203,13 @@ mod tests {
         a.pointer(node);
         a.function("visit", int, &[("node", next), ("n", int)]);
         let btf = Btf::parse(&a.finish()).unwrap();
-        let told = |rules: &str| {
+        let of = |rules: &str| {
             let text = format!("recipe visit {{ node: array 3; limit depth 2; }} {rules}");
             let compiled = kflat_recipe::compile(&text, "t", &btf).unwrap();
-            super::told("visit", &Program::find(&compiled.program).unwrap(), 4096)
+            told("visit", &Program::find(&compiled.program).unwrap(), 4096)
         };
         // The circle is one type; the string is one pointer too far.
-        let shown = told("struct node { next; leaf; } struct leaf { name; }");
+        let shown = of("struct node { next; leaf; } struct leaf { name; }");
         assert!(
             shown.contains("        72      1  struct node\n"),
             "{shown}"
@@ -227,7 +227,7 @@ mod tests {
             shown.contains("It ends at depth 2, and what fits an area of 4.0 KiB."),
             "{shown}"
         );
-        let counted = told("struct node { leaf: array count; }");
+        let counted = of("struct node { leaf: array count; }");
         assert!(
             counted.contains("struct leaf, as many as the recipe counts"),
             "{counted}"
