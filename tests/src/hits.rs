@@ -400,5 +400,12 @@ fn the_current_task() -> Result<()> {
     ran.succeeds()?.says(&["captured vfs_read (head"])?;
     let name = value(&image, "file->f_path.dentry->d_name.name")?;
     ensure!(name == "group", "{name} was read");
+    // The same with no recipe.
+    let when = "file->f_path.dentry->d_name.name == \"hostname\"";
+    let files = ["head", "-n1", "/etc/group", "/etc/hostname"];
+    let options = ["capture", "vfs_read", "-o", &image, "--when", when, "--"];
+    kflat(&[&options[..], &files].concat())?.succeeds()?;
+    let name = value(&image, "file->f_path.dentry->d_name.name")?;
+    ensure!(name == "hostname", "{name} was read");
     Ok(())
 }
