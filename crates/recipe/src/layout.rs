@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use kflat_abi::program::{Program, ROOT_ARGUMENT};
-use kflat_btf::{Btf, Composite, Kind, NamedKind, TypeId, layout_hash};
+use kflat_btf::{Btf, Composite, Kind, Member, NamedKind, TypeId, layout_hash};
 
 use crate::formula::Function;
 
@@ -213,22 +213,26 @@ impl Comparison<'_> {
             return None;
         }
         let (a, b) = (self.then.composite(then)?, self.here.composite(here)?);
-        for (position, member) in a.members.iter().enumerate() {
+        let named = |member: &Member| !self.then.member_name(member).is_empty();
+        let mut members: Vec<_> = a.members.iter().enumerate().collect();
+        // What has a name says more.
+        members.sort_by_key(|(_, member)| !named(member));
+        for (position, member) in members {
             let name = self.then.member_name(member);
+            let told = if name.is_empty() { "(unnamed)" } else { name };
             let found = match name {
                 // By its place among those without a name.
                 "" => unnamed(self.here, b, unnamed_before(self.then, a, position)),
                 name => (b.members.iter()).find(|other| self.here.member_name(other) == name),
             };
             let Some(other) = found else {
-                let name = if name.is_empty() { "(unnamed)" } else { name };
-                return Some(Difference::Member(shown.to_owned(), name.to_owned()));
+                return Some(Difference::Member(shown.to_owned(), told.to_owned()));
             };
             if (member.offset_bits, member.bit_size) != (other.offset_bits, other.bit_size) {
                 let (then, here) = (member.offset_bits.into(), other.offset_bits.into());
                 return Some(Difference::Offset(
                     shown.to_owned(),
-                    name.to_owned(),
+                    told.to_owned(),
                     then,
                     here,
                 ));
@@ -239,7 +243,7 @@ impl Comparison<'_> {
                 Shape::Other => {
                     return Some(Difference::Kind(
                         shown.to_owned(),
-                        name.to_owned(),
+                        told.to_owned(),
                         self.then.type_name(member.of),
                         self.here.type_name(other.of),
                     ));
@@ -319,7 +323,7 @@ fn unnamed_before(btf: &Btf, of: &Composite, position: usize) -> usize {
         .count()
 }
 
-fn unnamed<'b>(btf: &Btf, of: &'b Composite, nth: usize) -> Option<&'b kflat_btf::Member> {
+fn unnamed<'b>(btf: &Btf, of: &'b Composite, nth: usize) -> Option<&'b Member> {
     let mut all = (of.members.iter()).filter(|member| btf.member_name(member).is_empty());
     all.nth(nth)
 }
