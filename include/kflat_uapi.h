@@ -197,10 +197,12 @@ struct kflat_capture_status {
 	__u64 missed;
 	/* Out: which recipe was hit: 0 that of `KFLAT_PROC_ENABLE`, then those of `KFLAT_ENABLE_ALSO` in their order. */
 	__u32 recipe;
-	/* Zero. */
-	__u32 reserved32;
-	/* Zero. */
-	__u64 reserved[2];
+	/* Out: of `unfit`, how often the condition could not be computed; no more than 2^32 - 1. */
+	__u32 uncomputed;
+	/* Out: calls by the process that were looked at and did not fit their recipe's condition. */
+	__u64 unfit;
+	/* Out: calls that fitted, but came before the one that the recipe asks for by number. */
+	__u64 early;
 };
 
 /*

@@ -56,18 +56,18 @@ static bool read_within_page(struct kflat_memory_cache *cache, u64 address, void
 	u64 physical;
 	bool read;
 
-	if (in_direct_map(address) && known_ram(cache, address))
+	if (cache && in_direct_map(address) && known_ram(cache, address))
 		return !copy_from_kernel_nofault(into, from, size);
 
 	local_irq_save(flags);
 	read = kflat_ram_page(address, &physical) && !copy_from_kernel_nofault(into, from, size);
-	if (read && in_direct_map(address))
+	if (read && cache && in_direct_map(address))
 		keep_verdict(cache, address);
 	local_irq_restore(flags);
 	return read;
 }
 
-/* 0, or -EFAULT: then what is in the buffer is meaningless. */
+/* cache may be NULL. 0, or -EFAULT: then what is in the buffer is meaningless. */
 int kflat_shim_memory_read(struct kflat_memory_cache *cache, u64 address, void *into, u64 size)
 {
 	if (size && (address < kflat_page_table_lowest() || address + (size - 1) < address))

@@ -1,6 +1,8 @@
 //! A capture that waits for its probe: whom it is for, and in which context it
 //! copies.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use kflat_abi::extension::{MODE_SKIP_BODY, MODE_STOP_MACHINE, REASON_ATOMIC_CONTEXT};
 
 use crate::alloc::Arc;
@@ -10,6 +12,8 @@ use crate::error::Result;
 use crate::probe::{Call, Decision, Handler};
 use crate::ready::Ready;
 use crate::stop_machine;
+use crate::task;
+use crate::wanted::Verdict;
 
 /// What the probe's handler knows.
 pub(crate) struct Armed {
@@ -17,6 +21,8 @@ pub(crate) struct Armed {
     deferral: Deferral,
     capture: Arc<Capture>,
     ready: Arc<Ready>,
+    /// The task that goes on from the trampoline: it hits the probe once more. 0: none.
+    going_on: AtomicU64,
 }
 
 impl Armed {
@@ -26,6 +32,7 @@ impl Armed {
             deferral: Deferral::new(capture.clone())?,
             capture,
             ready,
+            going_on: AtomicU64::new(0),
         })
     }
 
@@ -35,6 +42,35 @@ impl Armed {
         } else {
             Decision::RunOn
         }
+    }
+
+    /// Whether the call was dealt with outside, and runs on now.
+    fn goes_on(&self) -> bool {
+        let task = self.going_on.load(Ordering::Relaxed);
+        if task == 0 || task != task::current_address() {
+            return false;
+        }
+        self.going_on.store(0, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether the call is the one; if not, it is counted as what it is. Nothing is
+    /// held meanwhile, so that calls on other CPUs can be looked at and the capture
+    /// disarmed.
+    fn is_wanted(&self, call: &Call<'_>) -> bool {
+        let capture = &self.capture;
+        if !capture.is_armed() {
+            capture.miss();
+            return false;
+        }
+        match self.ready.judge(call) {
+            Verdict::Wanted => return true,
+            Verdict::Unfit => capture.passed_over.unfit(),
+            Verdict::Uncomputed => capture.passed_over.uncomputed(),
+            Verdict::Early => capture.passed_over.early(),
+            Verdict::Late => capture.miss(),
+        }
+        false
     }
 
     fn halted(&self, entered: &mut Entered<'_>) -> Result {
@@ -50,8 +86,14 @@ impl Handler for Armed {
     }
 
     fn hit(&self, call: &Call<'_>) -> Decision {
+        if self.goes_on() {
+            return Decision::RunOn;
+        }
         if !self.capture.is_for_current() {
             self.capture.miss();
+            return Decision::RunOn;
+        }
+        if !self.is_wanted(call) {
             return Decision::RunOn;
         }
         let entered = self.capture.enter(&self.ready, |hit, arguments, returned| {
@@ -86,10 +128,15 @@ impl Handler for Armed {
             entered.prevent(REASON_ATOMIC_CONTEXT);
         }
         self.deferral.queue();
-        if halted {
+        let decision = if halted {
             self.after_copy()
         } else {
             Decision::RunOn
+        };
+        if matches!(decision, Decision::RunOn) {
+            self.going_on
+                .store(task::current_address(), Ordering::Relaxed);
         }
+        decision
     }
 }

@@ -29,6 +29,7 @@ use crate::symbols::KernelSymbols;
 use crate::task;
 use crate::text::Line;
 use crate::trace::{self, LogTrace};
+use crate::wanted::Tally;
 
 /// Waiting for the hit.
 const ARMED: u32 = 0;
@@ -120,6 +121,8 @@ pub(crate) struct Capture {
     data: Relay<Data>,
     /// Hits by others than the process it is for, or too late.
     missed: AtomicU64,
+    /// Hits by the process that were not the one to capture.
+    pub(crate) passed_over: Tally,
 }
 
 impl Capture {
@@ -156,6 +159,7 @@ impl Capture {
             options,
             data: Relay::new(ARMED, data),
             missed: AtomicU64::new(0),
+            passed_over: Tally::new(),
         })
     }
 

@@ -140,7 +140,7 @@ fn describe(argument: UserAddress) -> Result {
 
 fn status(session: &Session, argument: UserAddress) -> Result {
     let mut sized = argument.read_sized(CaptureStatus::zeroed())?;
-    demand_zero(sized.value.flags, &sized.value.reserved)?;
+    demand_zero(sized.value.flags, &[])?;
     let size = sized.value.size;
     sized.value = session.status();
     sized.value.size = size;

@@ -26,7 +26,7 @@ pub(crate) struct RamPiece {
 unsafe extern "C" {
     // memory
     pub(crate) fn kflat_shim_memory_read(
-        cache: &mut MemoryCache,
+        cache: Option<&mut MemoryCache>,
         address: u64,
         into: *mut c_void,
         size: u64,

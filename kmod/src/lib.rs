@@ -46,6 +46,7 @@ mod task;
 mod text;
 mod trace;
 mod user;
+mod wanted;
 
 use core::panic::PanicInfo;
 

@@ -23,17 +23,7 @@ impl KernelMemory {
 
 impl Memory for KernelMemory {
     fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
-        let lead = (address % 8) as usize;
-        let room = words.len().saturating_mul(8).saturating_sub(lead);
-        if length > room {
-            return Err(Unreadable);
-        }
-        let into = words.as_mut_ptr().wrapping_byte_add(lead).cast();
-        // SAFETY: `into` has room for `length` bytes, all of them in `words`; the
-        // C side checks the address that is read.
-        let failed =
-            unsafe { ffi::kflat_shim_memory_read(&mut self.cache, address, into, length as u64) };
-        if failed == 0 { Ok(()) } else { Err(Unreadable) }
+        read(Some(&mut self.cache), address, length, words)
     }
 
     fn read_user(
@@ -52,4 +42,32 @@ impl Memory for KernelMemory {
         let failed = unsafe { ffi::kflat_shim_memory_read_user(address, into, length as u64) };
         if failed == 0 { Ok(()) } else { Err(Unreadable) }
     }
+}
+
+/// The same memory with no verdicts kept: for few reads, with little stack.
+pub(crate) struct Uncached;
+
+impl Memory for Uncached {
+    fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
+        read(None, address, length, words)
+    }
+}
+
+/// As [`Memory::read`].
+fn read(
+    cache: Option<&mut MemoryCache>,
+    address: u64,
+    length: usize,
+    words: &mut [u64],
+) -> Result<(), Unreadable> {
+    let lead = (address % 8) as usize;
+    let room = words.len().saturating_mul(8).saturating_sub(lead);
+    if length > room {
+        return Err(Unreadable);
+    }
+    let into = words.as_mut_ptr().wrapping_byte_add(lead).cast();
+    // SAFETY: `into` has room for `length` bytes, all of them in `words`; the
+    // C side checks the address that is read.
+    let failed = unsafe { ffi::kflat_shim_memory_read(cache, address, into, length as u64) };
+    if failed == 0 { Ok(()) } else { Err(Unreadable) }
 }

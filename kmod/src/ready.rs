@@ -9,6 +9,7 @@ use crate::ffi_memory as ffi;
 use crate::registry::EnabledRecipe;
 use crate::site::Site;
 use crate::symbols::KernelSymbols;
+use crate::wanted::Wanted;
 
 /// A recipe that waits for its hit, or was hit.
 pub(crate) struct Ready {
@@ -21,16 +22,19 @@ pub(crate) struct Ready {
     /// no such CPU.
     pub(crate) per_cpu: Buffer<u64>,
     at_return: bool,
+    pub(crate) wanted: Wanted,
 }
 
 impl Ready {
     /// `ENOMEM`. Sleeps.
     pub(crate) fn new(recipe: EnabledRecipe, index: u32) -> Result<Self> {
         let verified = recipe.verified().ok_or(Error::EINVAL)?;
+        let program = verified.program();
         Ok(Self {
             globals: resolve_globals(&verified)?,
             per_cpu: per_cpu_offsets()?,
-            at_return: verified.program().header().flags & PROGRAM_AT_RETURN != 0,
+            wanted: Wanted::by(program),
+            at_return: program.flags() & PROGRAM_AT_RETURN != 0,
             recipe,
             index,
         })

@@ -48,8 +48,13 @@ struct Enabled {
 
 impl Enabled {
     fn missed(&self) -> u64 {
+        self.capture.missed().saturating_add(self.unseen())
+    }
+
+    /// What only the probes know of.
+    fn unseen(&self) -> u64 {
         let unseen = self.probes.iter().map(Probe::missed);
-        unseen.fold(self.capture.missed(), u64::saturating_add)
+        unseen.fold(0, u64::saturating_add)
     }
 
     /// Puts a probe where `ready` waits.
@@ -68,6 +73,7 @@ impl Enabled {
             missed: self.missed(),
             ..empty_status()
         };
+        self.capture.passed_over.fill(&mut status);
         match self.capture.outcome() {
             Some(outcome) => fill(&mut status, &outcome),
             None => status.state = self.capture.state(),
@@ -78,12 +84,11 @@ impl Enabled {
     /// Disarms, and waits for a capture in flight.
     fn stop(mut self) -> CaptureStatus {
         self.capture.disarm();
-        let missed = self.missed();
+        let unseen = self.unseen();
         self.probes.clear();
-        CaptureStatus {
-            missed,
-            ..self.status()
-        }
+        let mut status = self.status();
+        status.missed = status.missed.saturating_add(unseen);
+        status
     }
 }
 

@@ -49,6 +49,23 @@ static int case_many(void)
 	return !(runs == 1 && result == 385) && !(runs == 0 && result == 0);
 }
 
+/* The same target with 1, 2, ... 5, one after the other. */
+static int case_numbers(void)
+{
+	u64 number, skipped = 0, wrong = 0;
+
+	for (number = 1; number <= 5; number++) {
+		u64 result = kflat_test_in_process(number);
+
+		if (!result)
+			skipped++;
+		else if (result != KFLAT_TEST_RESULT(number))
+			wrong++;
+	}
+	seq_printf(&reporter, "skipped %llu\n", skipped);
+	return !!wrong;
+}
+
 static int case_find(void)
 {
 	struct kflat_test_node *node = kflat_test_find(&kflat_test_world, 3);
@@ -92,6 +109,7 @@ static const struct {
 	{ "hrtimer", case_hrtimer },	/* in a hard interrupt */
 	{ "irq_work", case_irq_work },	/* in a hard interrupt */
 	{ "many", case_many },		/* kflat_test_many(1, 2, ... 10) */
+	{ "numbers", case_numbers },	/* kflat_test_target(.., 1), then 2, 3, 4 and 5 */
 	{ "find", case_find },		/* kflat_test_find(.., 3) */
 	{ "hammer", case_hammer },	/* kflat_test_target() on all CPUs at once */
 	{ "int3", case_int3 },		/* registers around kflat_test_by_int3() */

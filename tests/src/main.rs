@@ -10,6 +10,7 @@ mod client;
 mod command;
 mod executor;
 mod facts;
+mod hits;
 mod image;
 mod kdump;
 mod kflat;
@@ -21,6 +22,7 @@ mod program;
 mod recipes;
 mod registers;
 mod samples;
+mod series;
 mod session;
 mod sites;
 mod stop_machine;
@@ -39,6 +41,8 @@ const THEMES: &[(&str, &[Story])] = &[
     ("memory_map", memory_map::STORIES),
     ("probes", probes::STORIES),
     ("sites", sites::STORIES),
+    ("hits", hits::STORIES),
+    ("hits_in_series", series::STORIES),
     ("stop_machine", stop_machine::STORIES),
     ("registers", registers::STORIES),
     ("lifetimes", lifetimes::STORIES),

@@ -1,9 +1,10 @@
 //! Recipe programs, put together by hand.
 
+use kflat_abi::program::code::{self, Instruction};
 use kflat_abi::program::{
     Action, Global, Header, MAGIC, NONE, OP_FUNCTION, OP_LIST, OP_POINTER, OP_STRING,
-    OPERAND_MEMBER, Operand, PROGRAM_AT_RETURN, ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL,
-    ROOT_RETURNED, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
+    OPERAND_MEMBER, Operand, PROGRAM_AT_RETURN, PROGRAM_WHEN, ROOT_ARGUMENT, ROOT_CURRENT,
+    ROOT_GLOBAL, ROOT_RETURNED, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -15,8 +16,10 @@ pub(crate) struct Recipe {
     roots: Vec<Root>,
     globals: Vec<Global>,
     strings: Vec<u8>,
+    code: Vec<Instruction>,
     target: u32,
     flags: u32,
+    nth: u32,
 }
 
 /// What to do with a member.
@@ -67,6 +70,15 @@ pub(crate) fn list(offset: u32, target: u32, link: u32) -> Action {
         link,
         count: constant(0),
         ..pointer(offset, target)
+    }
+}
+
+/// An instruction of an expression.
+pub(crate) const fn step(op: u8, value: u32) -> Instruction {
+    Instruction {
+        op,
+        value,
+        ..Instruction::ZERO
     }
 }
 
@@ -162,6 +174,20 @@ impl Recipe {
         self
     }
 
+    /// Only calls for which the expression is not 0.
+    pub(crate) fn when(mut self, expression: &[Instruction]) -> Self {
+        self.flags |= PROGRAM_WHEN;
+        self.code = expression.to_vec();
+        self.code.push(step(code::END, 0));
+        self
+    }
+
+    /// The Nth of these.
+    pub(crate) fn nth(mut self, nth: u32) -> Self {
+        self.nth = nth;
+        self
+    }
+
     /// The program.
     pub(crate) fn build(&self) -> Vec<u8> {
         let mut body = Vec::new();
@@ -169,6 +195,7 @@ impl Recipe {
         let actions = table(&mut body, &self.actions);
         let roots = table(&mut body, &self.roots);
         let globals = table(&mut body, &self.globals);
+        let code = table(&mut body, &self.code);
         let strings = Table {
             offset: (Header::SIZE + body.len()) as u32,
             count: self.strings.len() as u32,
@@ -180,6 +207,8 @@ impl Recipe {
             size: (Header::SIZE + body.len()) as u32,
             target: self.target,
             flags: self.flags,
+            nth: self.nth,
+            code,
             types,
             actions,
             roots,

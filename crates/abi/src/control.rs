@@ -142,10 +142,12 @@ c_struct! {
         missed: u64 = 0 => "__u64 missed",
         /// Out: which recipe was hit: 0 that of `KFLAT_PROC_ENABLE`, then those of `KFLAT_ENABLE_ALSO` in their order.
         recipe: u32 = 0 => "__u32 recipe",
-        /// Zero.
-        reserved32: u32 = 0 => "__u32 reserved32",
-        /// Zero.
-        reserved: [u64; 2] = [0; 2] => "__u64 reserved[2]",
+        /// Out: of `unfit`, how often the condition could not be computed; no more than 2^32 - 1.
+        uncomputed: u32 = 0 => "__u32 uncomputed",
+        /// Out: calls by the process that were looked at and did not fit their recipe's condition.
+        unfit: u64 = 0 => "__u64 unfit",
+        /// Out: calls that fitted, but came before the one that the recipe asks for by number.
+        early: u64 = 0 => "__u64 early",
     }
 }
 

@@ -109,8 +109,13 @@ record! {
         globals: Table,
         /// Bounds.
         limits: Limits,
+        /// [`PROGRAM_WHEN`]: the expression that a call has to fit; otherwise 0. It
+        /// belongs to no element and no word.
+        when: u32,
+        /// Which of the calls that fit is captured, from 1; 0: the first.
+        nth: u32,
         /// Zero.
-        reserved: [u64; 3],
+        reserved: [u64; 2],
     }
 }
 
@@ -120,6 +125,9 @@ pub const PROGRAM_DETECT_CHANGES: u32 = 1 << 0;
 /// [`Header::flags`]: capture when the function returns, not when it is called;
 /// arguments are those it was called with.
 pub const PROGRAM_AT_RETURN: u32 = 1 << 1;
+/// [`Header::flags`]: only calls count for which [`Header::when`] is not 0. Where it
+/// fails, the call does not count.
+pub const PROGRAM_WHEN: u32 = 1 << 2;
 
 record! {
     /// A view of a type.

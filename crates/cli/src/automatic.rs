@@ -8,6 +8,9 @@ use crate::size;
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "For a function without a recipe")]
 pub(crate) struct Automatic {
+    /// Only a call for which this holds: `count > 4096`, `file->f_flags & 1`
+    #[arg(long, value_name = "EXPRESSION")]
+    when: Option<String>,
     /// Pointers to follow from an argument to an object [default: 3]
     #[arg(long, value_name = "N")]
     depth: Option<u32>,
@@ -44,7 +47,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl Automatic {
     /// Whether any of them was given.
     pub(crate) fn is_given(&self) -> bool {
-        self.depth.is_some()
+        self.when.is_some()
+            || self.depth.is_some()
             || self.max_bytes.is_some()
             || self.max_objects.is_some()
             || [&self.arguments, &self.follow, &self.skip]
@@ -59,6 +63,7 @@ impl Automatic {
     pub(crate) fn options(&self) -> AutoOptions {
         let default = AutoOptions::default();
         AutoOptions {
+            when: self.when.clone(),
             depth: self.depth.unwrap_or(default.depth),
             max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
             max_objects: self.max_objects.unwrap_or(default.max_objects),

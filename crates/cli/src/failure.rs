@@ -9,25 +9,24 @@ use kflat_recipe::Diagnostics;
 
 use crate::colour;
 
-/// Exit status: the function was not called.
+/// Exit status: the function was not called as it was asked for.
 const NOT_CALLED: u8 = 3;
 /// Exit status: a signal ended the wait, as a shell would say of SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Nothing was captured, and nothing went wrong.
+/// Nothing or too little was captured, and nothing went wrong.
 #[derive(Debug)]
 pub(crate) enum NoCapture {
-    /// The function was not called.
+    /// The function was not called, or not as and as often as was asked for.
     NotCalled(String),
     /// The user ended the wait.
-    Interrupted,
+    Interrupted(String),
 }
 
 impl fmt::Display for NoCapture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotCalled(why) => write!(f, "nothing captured: {why}"),
-            Self::Interrupted => f.write_str("nothing captured: interrupted"),
+            Self::NotCalled(why) | Self::Interrupted(why) => f.write_str(why),
         }
     }
 }
@@ -54,7 +53,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     match error.downcast_ref() {
         Some(NoCapture::NotCalled(_)) => ExitCode::from(NOT_CALLED),
-        Some(NoCapture::Interrupted) => ExitCode::from(INTERRUPTED),
+        Some(NoCapture::Interrupted(_)) => ExitCode::from(INTERRUPTED),
         None => ExitCode::FAILURE,
     }
 }

@@ -12,7 +12,7 @@ use crate::type_source::TypeSource;
 /// `kflat capture` loads its recipe itself, and unloads it at its end.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArguments {
-    /// A recipe file (text or compiled), or a function to make a recipe for
+    /// A file of recipes (text or compiled), or a function to make a recipe for
     #[arg(value_name = "RECIPE-OR-FUNCTION")]
     recipe: String,
     #[command(flatten)]
@@ -30,14 +30,16 @@ pub(crate) struct UnloadArguments {
 
 pub(crate) fn load(arguments: &LoadArguments) -> Result<()> {
     let device = Device::open()?;
-    let recipe = recipe_source::find(
+    let recipes = recipe_source::find(
         &arguments.recipe,
-        &device,
+        Some(&device),
         &arguments.types,
         &arguments.automatic,
     )?;
-    device.load_recipe(&recipe.program, &recipe.attachment())?;
-    anstream::eprintln!("loaded {}: {}", recipe.target, recipe.summary());
+    for recipe in recipes {
+        device.load_recipe(&recipe.program, &recipe.attachment())?;
+        anstream::eprintln!("loaded {}: {}", recipe.target, recipe.summary());
+    }
     Ok(())
 }
 

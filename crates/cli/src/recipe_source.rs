@@ -6,16 +6,20 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use kflat_abi::extension::{KIND_PROGRAM, KIND_SOURCE, KIND_TYPES, MAGIC as CONTAINER};
 use kflat_abi::image::MAGIC as IMAGE;
-use kflat_abi::program::Program;
+use kflat_abi::program::{Header, Program};
+use kflat_abi::record::Record;
 use kflat_btf::Btf;
 use kflat_device::{Device, Error};
 use kflat_image::container::{Builder, Container};
-use kflat_recipe::{compile, generate_with, module_of};
+use kflat_recipe::{GenerateError, check_layout, compile_all, generate_with, module_of};
 
 use crate::automatic::Automatic;
 use crate::failure;
 use crate::size;
 use crate::type_source::TypeSource;
+
+/// Stands where a module would in the name of a tracepoint.
+const TRACEPOINT: &str = "tracepoint";
 
 /// A recipe, compiled.
 #[derive(Debug)]
@@ -31,25 +35,26 @@ pub(crate) struct Recipe {
     pub(crate) is_loaded: bool,
 }
 
-/// A recipe file (text or compiled), a loaded recipe or a function.
+/// Of a recipe file (text or compiled), a loaded recipe or a function.
 pub(crate) fn find(
     named: &str,
-    device: &Device,
+    device: Option<&Device>,
     types: &TypeSource,
     automatic: &Automatic,
-) -> Result<Recipe> {
+) -> Result<Vec<Recipe>> {
     let path = Path::new(named);
     if path.is_file() || named.contains('/') || path.extension().is_some_and(|end| end == "kflat") {
         no_options(named, automatic)?;
-        return read(path, types);
+        return read_all(path, types);
     }
-    match device.describe(named) {
-        Ok(stored) => {
+    match device.map(|device| device.describe(named)) {
+        Some(Ok(stored)) => {
             no_options(named, automatic)?;
-            return described(&stored.program, &stored.attachment, true);
+            let found = described(&stored.program, &stored.attachment, true)?;
+            return Ok(vec![found]);
         }
-        Err(Error::UnknownRecipe { .. } | Error::BadName { .. }) => {}
-        Err(error) => return Err(error.into()),
+        None | Some(Err(Error::UnknownRecipe { .. } | Error::BadName { .. })) => {}
+        Some(Err(error)) => return Err(error.into()),
     }
     let text = generated(named, types, automatic)?;
     compiled(&text, &format!("recipe for {named}"), types)
@@ -59,7 +64,7 @@ pub(crate) fn find(
 fn no_options(named: &str, automatic: &Automatic) -> Result<()> {
     if automatic.is_given() {
         bail!(
-            "{named} is a recipe, which says itself what to follow: --depth, --max-bytes, \
+            "{named} is a recipe, which says itself what to capture: --when, --depth, --max-bytes, \
              --max-objects, --arg, --global, --type, --follow and --skip are for functions"
         );
     }
@@ -81,12 +86,29 @@ pub(crate) fn generated(
     automatic: &Automatic,
 ) -> Result<String> {
     let module = function.split_once(':').map(|(module, _)| module);
-    let btf = types.load(module)?;
-    Ok(generate_with(function, &btf, &automatic.options())?)
+    let btf = types.load(module.filter(|module| *module != TRACEPOINT))?;
+    let text = generate_with(function, &btf, &automatic.options());
+    text.map_err(|error| match error {
+        // It has a place in the text.
+        GenerateError::NoCondition(diagnostics) => diagnostics.into(),
+        error => error.into(),
+    })
 }
 
-/// The recipe in a file, text or compiled.
+/// The one recipe in a file, text or compiled.
 pub(crate) fn read(path: &Path, types: &TypeSource) -> Result<Recipe> {
+    let mut all = read_all(path, types)?;
+    match (all.pop(), all.is_empty()) {
+        (Some(recipe), true) => Ok(recipe),
+        _ => bail!(
+            "there are several recipes in {}: put them into files of their own",
+            path.display()
+        ),
+    }
+}
+
+/// The recipes in a file, text or compiled.
+fn read_all(path: &Path, types: &TypeSource) -> Result<Vec<Recipe>> {
     let bytes = fs::read(path).with_context(|| format!("can't read recipe {}", path.display()))?;
     let name = path.display();
     if bytes.starts_with(&IMAGE.to_le_bytes()) {
@@ -97,7 +119,9 @@ pub(crate) fn read(path: &Path, types: &TypeSource) -> Result<Recipe> {
         let container = container.with_context(|| format!("can't use {name}"))?;
         let program = container.get(KIND_PROGRAM);
         let program = program.with_context(|| format!("{name} has no usable recipe program"))?;
-        return described(program, &bytes, false);
+        let recipe = described(program, &bytes, false)?;
+        recipe.fits(types)?;
+        return Ok(vec![recipe]);
     }
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("{name} is no recipe: it is not text");
@@ -105,17 +129,18 @@ pub(crate) fn read(path: &Path, types: &TypeSource) -> Result<Recipe> {
     compiled(&text, &name.to_string(), types)
 }
 
-fn compiled(text: &str, name: &str, types: &TypeSource) -> Result<Recipe> {
+fn compiled(text: &str, name: &str, types: &TypeSource) -> Result<Vec<Recipe>> {
     let module = module_of(text, name)?;
     let btf = types.load(module.as_deref())?;
-    let compiled = compile(text, name, &btf)?;
-    Ok(Recipe {
+    let all = compile_all(text, name, &btf)?.into_iter();
+    let recipes = all.map(|compiled| Recipe {
         target: compiled.target,
         program: compiled.program,
         types: compiled.types,
         source: compiled.source,
         is_loaded: false,
-    })
+    });
+    Ok(recipes.collect())
 }
 
 /// Of a program and the container that accompanies it.
@@ -139,6 +164,43 @@ fn described(program: &[u8], attachment: &[u8], is_loaded: bool) -> Result<Recip
 }
 
 impl Recipe {
+    /// Whether it fits the kernel whose types are given: a program goes by offsets.
+    fn fits(&self, types: &TypeSource) -> Result<()> {
+        if self.types.is_empty() {
+            return Ok(());
+        }
+        let module = self.target.split_once(':').map(|(module, _)| module);
+        match types.load(module.filter(|module| *module != TRACEPOINT)) {
+            Ok(kernel) => Ok(check_layout(&self.program, &self.types, &kernel)?),
+            Err(error) => {
+                failure::warn(format!(
+                    "whether {} fits this kernel is not known: {error}",
+                    self.target
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes it ask for the `nth` of the calls that fit.
+    pub(crate) fn set_nth(&mut self, nth: u32) -> Result<()> {
+        if self.is_loaded {
+            bail!(
+                "{} is loaded already and can't be changed: --nth is for recipes that are not",
+                self.target
+            );
+        }
+        let header = Header::decode(&self.program).map(|header| Header { nth, ..header });
+        let set = header.and_then(|header| header.encode(&mut self.program));
+        set.context("the recipe program is damaged: compile the recipe anew")
+    }
+
+    /// Whether it does not take the first call that comes.
+    pub(crate) fn asks_for_a_call(&self) -> bool {
+        let program = Program::find(&self.program);
+        program.is_some_and(|program| program.when().is_some() || program.nth() > 1)
+    }
+
     /// What is kept with it in the module, so that another process finds it.
     pub(crate) fn attachment(&self) -> Vec<u8> {
         let mut builder = Builder::new();

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use kflat_abi::control::{
-    CaptureStatus, NameList, RecipeDescribe, RecipeLoad, RecipeUnload, Version,
+    CaptureStatus, EnableAlso, NameList, RecipeDescribe, RecipeLoad, RecipeUnload, Version,
 };
 use kflat_abi::uapi::{Disable, Enable, Tests};
 
@@ -13,6 +13,7 @@ use kflat_abi::uapi::{Disable, Enable, Tests};
 /// are filled in by who carries it out.
 pub(crate) enum Request<'a> {
     Enable(&'a Enable),
+    EnableAlso(&'a EnableAlso),
     Disable(&'a mut Disable),
     Test(&'a Tests),
     MemoryMap(&'a mut [u8]),

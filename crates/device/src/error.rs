@@ -120,6 +120,21 @@ pub enum Error {
         /// Why.
         obstacle: Obstacle,
     },
+    /// Where it waits, the options make no sense.
+    #[error(
+        "`{target}` can't be captured so: at a tracepoint and at a return the function's body \
+         can't be skipped, nor the other CPUs be halted"
+    )]
+    NotSo {
+        /// The recipe.
+        target: String,
+    },
+    /// More recipes than a session can have enabled.
+    #[error("a session can have {most} recipes enabled at once, no more")]
+    TooManyEnabled {
+        /// How many it can have.
+        most: usize,
+    },
     /// The verifier says no.
     #[error("the module's verifier rejects the recipe program: {0}; compile the recipe anew")]
     Rejected(Rejection),

@@ -7,8 +7,8 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use kflat_abi::control::{
-    KFLAT_CAPTURE_STATUS, KFLAT_RECIPE_DESCRIBE, KFLAT_RECIPE_LIST, KFLAT_RECIPE_LOAD,
-    KFLAT_RECIPE_UNLOAD, KFLAT_TEST_LIST, KFLAT_VERSION,
+    KFLAT_CAPTURE_STATUS, KFLAT_ENABLE_ALSO, KFLAT_RECIPE_DESCRIBE, KFLAT_RECIPE_LIST,
+    KFLAT_RECIPE_LOAD, KFLAT_RECIPE_UNLOAD, KFLAT_TEST_LIST, KFLAT_VERSION,
 };
 use kflat_abi::uapi::{
     KFLAT_MEMORY_MAP, KFLAT_PROC_DISABLE, KFLAT_PROC_ENABLE, KFLAT_TESTS, MemoryMap,
@@ -48,6 +48,7 @@ impl Channel for Kernel {
     fn carry_out(&self, request: Request<'_>) -> io::Result<u64> {
         match request {
             Request::Enable(argument) => self.ioctl(KFLAT_PROC_ENABLE, input(argument)),
+            Request::EnableAlso(argument) => self.ioctl(KFLAT_ENABLE_ALSO, input(argument)),
             Request::Disable(argument) => self.ioctl(KFLAT_PROC_DISABLE, argument),
             Request::Test(argument) => self.ioctl(KFLAT_TESTS, input(argument)),
             Request::MemoryMap(buffer) => {

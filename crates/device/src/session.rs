@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use kflat_abi::control::CaptureStatus;
+use kflat_abi::control::{CaptureStatus, EnableAlso, MAX_ENABLED};
 use kflat_abi::uapi::{Disable, Enable, KFLAT_MMAP_FLATTEN, Tests};
 
 use crate::access;
@@ -114,6 +114,9 @@ impl Session {
                 _ => Error::SessionBusy,
             },
             libc::ESRCH => Error::NoProcess { pid: request.pid },
+            libc::EINVAL => Error::NotSo {
+                target: name.to_owned(),
+            },
             libc::EFAULT => Error::Unprobeable {
                 target: name.to_owned(),
                 obstacle: obstacle(name),
@@ -126,6 +129,40 @@ impl Session {
             },
             _ => unexpected("enable the recipe")(error),
         })
+    }
+
+    /// Arms one more recipe beside the enabled one, for the same process and with the
+    /// same options: the first of them to be hit captures. False: one was hit already.
+    ///
+    /// # Errors
+    /// If nothing is enabled, there is no such recipe, its function can't be probed or
+    /// not with these options, there are too many recipes, or memory is short.
+    pub fn enable_also(&self, name: &str) -> Result<bool, Error> {
+        let request = EnableAlso {
+            size: size_of_argument::<EnableAlso>(),
+            name: field(name, "recipe")?,
+            ..EnableAlso::zeroed()
+        };
+        let enabled = (self.device.channel).carry_out(Request::EnableAlso(&request));
+        match enabled {
+            Ok(_) => Ok(true),
+            Err(error) => match errno(&error) {
+                libc::EBUSY => Ok(false),
+                libc::ENOENT => Err(self.device.unknown_recipe(name)),
+                libc::EFAULT => Err(Error::Unprobeable {
+                    target: name.to_owned(),
+                    obstacle: obstacle(name),
+                }),
+                libc::ENOSPC => Err(Error::TooManyEnabled { most: MAX_ENABLED }),
+                libc::EINVAL => Err(Error::NotSo {
+                    target: name.to_owned(),
+                }),
+                libc::ENOMEM => Err(Error::NoMemory {
+                    what: format!("one more recipe, {name}"),
+                }),
+                _ => Err(unexpected("enable one more recipe")(error)),
+            },
+        }
     }
 
     /// Waits until the capture has ended, well or not; false: it has not within

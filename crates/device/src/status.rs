@@ -48,6 +48,17 @@ pub struct Status {
     pub pause: Duration,
     /// How often the probe was hit by a process that it was not for, or too late.
     pub missed: u64,
+    /// Which recipe was hit: 0 is that of [`Session::enable`](crate::Session::enable),
+    /// then those of [`Session::enable_also`](crate::Session::enable_also) in their
+    /// order.
+    pub recipe: u32,
+    /// Calls by the process that did not fit their recipe's condition.
+    pub unfit: u64,
+    /// How many of these could not be told, because the condition reads memory that
+    /// can't be read.
+    pub uncomputed: u32,
+    /// Calls that fitted, but came before the one that the recipe asks for.
+    pub early: u64,
 }
 
 impl From<CaptureStatus> for Status {
@@ -71,6 +82,10 @@ impl From<CaptureStatus> for Status {
             writing: Duration::from_nanos(status.write_ns),
             pause: Duration::from_nanos(status.pause_ns),
             missed: status.missed,
+            recipe: status.recipe,
+            unfit: status.unfit,
+            uncomputed: status.uncomputed,
+            early: status.early,
         }
     }
 }

@@ -86,6 +86,9 @@ impl Channel for Fake {
                 let enabled = (text(&argument.target_name), argument.pid);
                 module.enabled.push(enabled);
             }
+            Request::EnableAlso(argument) if failure.is_none() => {
+                module.enabled.push((text(&argument.name), 0));
+            }
             Request::MemoryMap(buffer) if failure.is_none() => {
                 buffer[..4].copy_from_slice(&1u32.to_le_bytes());
                 buffer[4..12].copy_from_slice(&0xffff_0000u64.to_le_bytes());
@@ -188,8 +191,39 @@ fn refusals_to_enable_say_what_to_do() {
     assert!(memory.contains("smaller area"), "{memory}");
     let locked = refusal(libc::EPERM, STATE_IDLE, &any);
     assert!(locked.contains("lockdown"), "{locked}");
+    let not_so = refusal(libc::EINVAL, STATE_IDLE, &any);
+    assert!(not_so.contains("tracepoint"), "{not_so}");
     let other = refusal(libc::EIO, STATE_IDLE, &any);
     assert_eq!(other, "the module can't enable the recipe");
+}
+
+#[test]
+fn several_recipes_wait_side_by_side() {
+    let fake = Fake::default();
+    let session = fake.session();
+    session.enable("vfs_read", &for_process(7)).unwrap();
+    assert!(session.enable_also("vfs_write").unwrap());
+    let enabled = fake.0.borrow().enabled.clone();
+    assert_eq!(enabled.last(), Some(&("vfs_write".to_owned(), 0)));
+    // The first one was faster.
+    fake.0.borrow_mut().errnos.push_back(libc::EBUSY);
+    assert!(!session.enable_also("vfs_write").unwrap());
+    for (errno, said) in [
+        (libc::ENOENT, "no recipe `f` is loaded"),
+        (libc::EINVAL, "`f` can't be captured so"),
+        (libc::ENOSPC, "16 recipes"),
+        (libc::ENOMEM, "no memory for one more recipe, f"),
+        (libc::EIO, "can't enable one more recipe"),
+    ] {
+        fake.0.borrow_mut().errnos.push_back(errno);
+        let refused = session.enable_also("f").unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}");
+    }
+    let long = "f".repeat(128);
+    assert!(matches!(
+        session.enable_also(&long),
+        Err(Error::BadName { .. })
+    ));
 }
 
 #[test]

@@ -168,10 +168,10 @@ pub(crate) struct Capture<'c, 'w, 'p, M, C, T> {
     pub(crate) program: &'c Program<'p>,
     pub(crate) inputs: &'c Inputs<'c>,
     pub(crate) memory: &'c mut M,
-    clock: &'c C,
+    pub(crate) clock: &'c C,
     pub(crate) trace: &'c mut T,
-    deadline: u64,
-    steps: u32,
+    pub(crate) deadline: u64,
+    pub(crate) steps: u32,
 }
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {

@@ -8,11 +8,12 @@
 //! The way of the data, in the order of the modules:
 //!
 //! 1. [`verify`](verify()): a program is checked once, when it is loaded.
-//! 2. [`capture`](capture()) (a context that may be atomic): starting at the roots, copies
+//! 2. [`fits`]: whether a call is one that the program wants.
+//! 3. [`capture`](capture()) (a context that may be atomic): starting at the roots, copies
 //!    what the program's actions lead to, each object once (`visited`), one behind
 //!    the other to where the image's memory will be (`work`), and notes which
 //!    words lead to what (`fixups`).
-//! 3. [`write`](write()) (a context that may sleep): joins objects that touch to fragments
+//! 4. [`write`](write()) (a context that may sleep): joins objects that touch to fragments
 //!    (`order`, `layout`), makes the words pointers and lists them (`relocate`), and
 //!    writes the rest of the image and its `extension` around the memory.
 //!
@@ -27,6 +28,7 @@
 mod area;
 pub mod capture;
 mod changes;
+mod condition;
 mod diagnostics;
 mod element;
 mod embed;
@@ -50,6 +52,7 @@ mod work;
 pub mod write;
 
 pub use capture::{Inputs, capture};
+pub use condition::fits;
 pub use environment::{Clock, Event, Memory, Quiet, Symbols, Trace, Unreadable};
 pub use verify::{Rejection, Verified, verify};
 pub use word::put_bytes;

@@ -9,7 +9,8 @@ mod nesting;
 use kflat_abi::program::{
     self as abi, ACTION_KEEP, ACTION_USER, Action, CASE_DEFAULT, Case, Extra, Global, Header,
     MAX_ARGUMENTS, MAX_CASES, MAX_GLOBALS, MAX_PARAMETERS, MAX_ROOTS, NONE, Operand,
-    PROGRAM_AT_RETURN, PROGRAM_DETECT_CHANGES, Program, Root, TYPE_HAS_POINTERS, Type,
+    PROGRAM_AT_RETURN, PROGRAM_DETECT_CHANGES, PROGRAM_WHEN, Program, Root, TYPE_HAS_POINTERS,
+    Type,
 };
 use kflat_abi::record::Record;
 
@@ -126,9 +127,13 @@ impl Verifier<'_> {
 
     fn header(&self) -> Check {
         let header: Header = self.program.header();
-        let known = PROGRAM_DETECT_CHANGES | PROGRAM_AT_RETURN;
+        let known = PROGRAM_DETECT_CHANGES | PROGRAM_AT_RETURN | PROGRAM_WHEN;
+        let conditional = header.flags & PROGRAM_WHEN != 0;
         demand(
-            header.flags & !known == 0 && header.reserved == [0; 3] && header.limits.reserved == 0,
+            header.flags & !known == 0
+                && (conditional || header.when == 0)
+                && header.reserved == [0; 2]
+                && header.limits.reserved == 0,
             abi::REJECTED_RESERVED,
             0,
         )?;
@@ -157,6 +162,9 @@ impl Verifier<'_> {
                 abi::REJECTED_GLOBAL,
                 position::<Global>(globals, index),
             )?;
+        }
+        if conditional {
+            self.expression(header.when, Context::NOTHING, 1)?;
         }
         Ok(())
     }
@@ -476,11 +484,7 @@ impl Verifier<'_> {
         let follows = action.filter(|action| is_pointer(action.op) && action.offset == 0);
         demand(source && follows.is_some(), abi::REJECTED_ROOT, at)?;
         if root.source == abi::ROOT_EXPRESSION {
-            let nothing = Context {
-                value: false,
-                ..Context::ROOT
-            };
-            self.expression(root.value, nothing, 1)?;
+            self.expression(root.value, Context::NOTHING, 1)?;
         }
         if let Some(action) = follows {
             self.expressions(&action, Context::ROOT, at)?;

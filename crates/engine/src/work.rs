@@ -30,13 +30,14 @@ const MOST_ALIGN: usize = 4096 / 8;
 pub(crate) const DIAGNOSTIC_WORDS: usize = Diagnostic::SIZE / 8;
 /// Words of a frame of embedded elements ([`embed`](crate::embed)).
 pub(crate) const FRAME_WORDS: usize = 8;
-/// Where the frames are. What follows lies in the region and not on the kernel's
-/// stack, which is small.
-pub(crate) const FRAMES: usize = 0;
-/// Where the stack of expressions is.
-pub(crate) const STACK: usize = FRAMES + MAX_NESTING * FRAME_WORDS;
+/// Where the stack of expressions is: first, for [`fits`](crate::fits()) has nothing
+/// else. What follows lies in the region and not on the kernel's stack, which is
+/// small.
+pub(crate) const STACK: usize = 0;
+/// Where the frames are.
+pub(crate) const FRAMES: usize = STACK + MAX_STACK;
 /// Where the parameters are that are being handed down.
-pub(crate) const PARAMETERS: usize = STACK + MAX_STACK;
+pub(crate) const PARAMETERS: usize = FRAMES + MAX_NESTING * FRAME_WORDS;
 /// Where the roots are.
 const ROOTS: usize = PARAMETERS + MAX_PARAMETERS;
 

@@ -5,9 +5,10 @@ use kflat_btf::{Btf, Subset, TypeId, layout_hash};
 
 use crate::diagnostics::{Diagnostics, Problem, Source};
 use crate::encode::{Parts, encode};
-use crate::formula::Function;
+use crate::formula::{Function, TRACEPOINT};
 use crate::include::{self, CONTAINERS, Text};
-use crate::syntax::{Recipe, Target};
+use crate::scope::Scope;
+use crate::syntax::{Expression, Recipe, Target};
 use crate::views::Views;
 
 /// A recipe, ready to be loaded.
@@ -76,7 +77,8 @@ pub fn explain(text: &str, name: &str, btf: &Btf) -> Result<String, Diagnostics>
         let target = written(&recipe.target.value);
         let roots = views.roots(recipe, &target);
         views.complete();
-        crate::explain::recipe(&mut out, &target, recipe, &roots, &views);
+        let event = crate::explain::event(&target, recipe, &parsed.sources);
+        crate::explain::recipe(&mut out, &event, recipe, &roots, &views);
     }
     Ok(out)
 }
@@ -101,7 +103,10 @@ pub fn check_rules(text: &str, name: &str, btf: &Btf) -> Result<(), Diagnostics>
 pub fn module_of(text: &str, name: &str) -> Result<Option<String>, Diagnostics> {
     let parsed = include::parse_all(text, name)?;
     let recipes = parsed.files.into_iter().flat_map(|file| file.recipes);
-    let found = recipes.map(|recipe| recipe.target.value.module).next();
+    let found = (recipes.map(|recipe| recipe.target.value.module))
+        // Which are the kernel's own.
+        .map(|module| module.filter(|module| module != TRACEPOINT))
+        .next();
     found.ok_or_else(|| no_recipe(parsed.sources))
 }
 
@@ -191,26 +196,14 @@ fn unused_problems(
 fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
     let target = written(&recipe.target.value);
     let roots = views.roots(recipe, &target);
-    if let Some(when) = &recipe.when {
-        views.problem(
-            Problem::new(
-                "`when` is not supported yet",
-                when.span,
-                "can't be carried out",
-            )
-            .help("a root may have a condition: `ARGUMENT if EXPRESSION;`"),
-        );
-    }
-    if let Some(span) = recipe.nth {
-        views.problem(
-            Problem::new("`nth` is not supported yet", span, "can't be carried out").help(
-                "the first hit is captured; a root may have a condition: `ARGUMENT if EXPRESSION;`",
-            ),
-        );
-    }
+    let when = recipe.when.as_ref().and_then(|when| condition(views, when));
     views.complete();
     let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
-    let mut subset = Subset::of(views.btf, &types);
+    let mut spoken_of = views.spoken_of.clone();
+    spoken_of.retain(|id| views.btf.composite(*id).is_some());
+    // The program's own keep their numbers.
+    let all = [&types[..], &spoken_of].concat();
+    let mut subset = Subset::of(views.btf, &all);
     let ids: Vec<u32> = types.iter().map(|id| subset.number(*id)).collect();
     let types = subset.finish();
     let mut flags = 0;
@@ -229,12 +222,34 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
         pool: &views.pool,
         limits: recipe.limits,
         flags,
+        when,
+        nth: recipe.nth.as_ref().map_or(0, |nth| nth.value),
     });
     Compiled {
         target,
         program,
         types,
         source: text.to_owned(),
+    }
+}
+
+/// What a call has to fit, as the number of its expression; `None`: every call
+/// does, or a problem has been noted.
+fn condition(views: &mut Views<'_>, when: &Expression) -> Option<u32> {
+    let formula = views.formula(when, &Scope::RECIPE);
+    let formula = views.noted(formula)?;
+    match formula.constant {
+        None => Some(views.pool.expression(&formula.code)),
+        Some(0) => {
+            views.problem(
+                Problem::new("no call fits this", when.span, "never true").help(
+                    "a condition speaks of the call: the function's arguments, `returned`, \
+                     `current` and what they point to",
+                ),
+            );
+            None
+        }
+        Some(_) => None,
     }
 }
 

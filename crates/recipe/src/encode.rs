@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use kflat_abi::program::{
-    self as abi, Action, CASE_DEFAULT, Case, Extra, Global, Header, NONE, Operand, Root,
-    TYPE_HAS_POINTERS, Table, Type,
+    self as abi, Action, CASE_DEFAULT, Case, Extra, Global, Header, NONE, Operand, PROGRAM_WHEN,
+    Root, TYPE_HAS_POINTERS, Table, Type,
 };
 use kflat_abi::record::Record;
 
@@ -31,6 +31,10 @@ pub(crate) struct Parts<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) limits: syntax::Limits,
     pub(crate) flags: u32,
+    /// The expression that a call has to fit.
+    pub(crate) when: Option<u32>,
+    /// Which call, from 1; 0: the first.
+    pub(crate) nth: u32,
 }
 
 #[derive(Default)]
@@ -163,7 +167,9 @@ pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
         magic: abi::MAGIC,
         version: abi::VERSION,
         target,
-        flags: parts.flags,
+        flags: parts.flags | parts.when.map_or(0, |_| PROGRAM_WHEN),
+        when: parts.when.unwrap_or(0),
+        nth: parts.nth,
         layout_hash: parts.layout_hash,
         types: table(&mut bytes, &types),
         actions: table(&mut bytes, &actions),

@@ -5,24 +5,51 @@ use std::fmt::Write as _;
 use kflat_abi::program::{self as abi, ACTION_KEEP, ACTION_USER, NONE};
 use kflat_btf::{Kind, TypeId};
 
+use crate::diagnostics::{Source, Span};
 use crate::encode::NamedRoot;
 use crate::names::pointee;
 use crate::syntax::Recipe;
 use crate::views::{Body, PathAction, View, Views};
 
+/// Which call of its function a recipe captures.
+pub(crate) fn event(target: &str, recipe: &Recipe, sources: &[Source]) -> String {
+    let mut event = match recipe.at_return {
+        true => format!("{target} returns"),
+        false => format!("{target} is called"),
+    };
+    if let Some(when) = &recipe.when {
+        let Span { start, length, .. } = when.span;
+        let source = sources.get(when.span.source);
+        let written = source.and_then(|source| source.text.get(start..start + length));
+        let words: Vec<&str> = written.unwrap_or_default().split_whitespace().collect();
+        let _ = write!(event, " and `{}`", words.join(" "));
+    }
+    if let Some(nth) = &recipe.nth {
+        let _ = write!(event, " for the {} time", ordinal(nth.value));
+    }
+    event
+}
+
+fn ordinal(number: u32) -> String {
+    let end = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{end}")
+}
+
 /// Describes one recipe.
 pub(crate) fn recipe(
     out: &mut String,
-    target: &str,
+    event: &str,
     recipe: &Recipe,
     roots: &[NamedRoot],
     views: &Views<'_>,
 ) {
-    let when = match recipe.at_return {
-        true => "returns",
-        false => "is called",
-    };
-    let _ = writeln!(out, "When {target} {when}, this is captured:\n");
+    let _ = writeln!(out, "When {event}, this is captured:\n");
     let rows = roots.iter().map(|root| {
         let name = root.name.as_deref().unwrap_or("(unnamed)");
         (name.to_owned(), described(&root.action, views))

@@ -85,6 +85,8 @@ impl Line {
                 end.unwrap_or(rest.len())
             } else if first == '"' {
                 rest[1..].find('"').map_or(rest.len(), |end| end + 2)
+            } else if first == '\'' && rest.as_bytes().get(2) == Some(&b'\'') {
+                3
             } else {
                 first.len_utf8()
             };

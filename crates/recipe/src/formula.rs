@@ -10,6 +10,7 @@ mod arithmetic;
 mod function;
 mod limits;
 mod place;
+mod text;
 
 use kflat_abi::program::code::{self, Instruction};
 use kflat_btf::{Btf, Kind, TypeId};
@@ -20,7 +21,7 @@ use crate::scope::Scope;
 use crate::syntax::{Expression, Form, TypeName};
 use crate::views::Views;
 
-pub(crate) use function::Function;
+pub(crate) use function::{Function, TRACEPOINT};
 pub(crate) use limits::{check as fits, instruction};
 
 type Result<T> = std::result::Result<T, Problem>;
@@ -101,7 +102,11 @@ impl<'a> Views<'a> {
             _ => None,
         };
         let code = emitted(piece);
-        limits::check(&code, expression.span)?;
+        limits::check(&code, expression.span).map_err(|problem| match scope.element {
+            Some(_) => problem,
+            None => problem
+                .help("ask for less of the call; members and arguments may have conditions too"),
+        })?;
         Ok(Formula {
             code,
             constant,
@@ -136,6 +141,7 @@ impl Compiler<'_, '_, '_> {
         let span = expression.span;
         match &*expression.form {
             Form::Number(number) => Ok(constant(*number)),
+            Form::Text(_) => Err(text::alone(span)),
             Form::Name(name) => self.name(name, span),
             Form::This => self.this(span),
             Form::Value => self.value(span),
@@ -212,8 +218,12 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    fn type_of(&self, name: &TypeName, span: Span) -> Result<TypeId> {
-        find_type(self.btf(), name, span)
+    fn type_of(&mut self, name: &TypeName, span: Span) -> Result<TypeId> {
+        let id = find_type(self.btf(), name, span)?;
+        if name.pointers == 0 {
+            self.views.spoken_of.push(id);
+        }
+        Ok(id)
     }
 
     /// `struct task_struct *`

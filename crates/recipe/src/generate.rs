@@ -6,12 +6,16 @@ use std::fmt::Write as _;
 
 use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
 
-use crate::diagnostics::{Problem, Span};
+use crate::diagnostics::{Diagnostics, Problem, Source, Span};
 use crate::names::{is_char, pointee};
+use crate::parser::expression_alone;
 use rules::Rules;
 
 /// Words that begin roots of another kind.
 const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
+
+/// With a tracepoint's name behind it: the function with its arguments.
+const CALLER: &str = "__traceiter_";
 
 /// Arguments that hold the length of the buffer before them.
 const LENGTHS: [&str; 9] = [
@@ -21,6 +25,8 @@ const LENGTHS: [&str; 9] = [
 /// What a recipe that is made from a function's name shall follow.
 #[derive(Clone, Debug)]
 pub struct AutoOptions {
+    /// What a call has to fit, an expression.
+    pub when: Option<String>,
     /// Pointers from an argument to an object.
     pub depth: u32,
     /// Bytes of captured memory.
@@ -44,6 +50,7 @@ pub struct AutoOptions {
 impl Default for AutoOptions {
     fn default() -> Self {
         Self {
+            when: None,
             depth: 3,
             max_bytes: 1 << 20,
             max_objects: 2000,
@@ -88,6 +95,9 @@ pub enum GenerateError {
         /// Similar names, in words.
         near: String,
     },
+    /// A condition that is no expression.
+    #[error(transparent)]
+    NoCondition(#[from] Diagnostics),
     /// A path that leads nowhere.
     #[error("`{path}` can't be found: {why}")]
     NoPath {
@@ -120,14 +130,26 @@ pub fn generate_with(
 ) -> Result<String, GenerateError> {
     let function = target.rsplit(':').next().unwrap_or(target);
     let function = function.split('+').next().unwrap_or(function);
-    let Some((_, parameters)) = btf.prototype(function) else {
+    let symbol = match target.strip_prefix("tracepoint:") {
+        // What calls those who are registered there.
+        Some(name) => format!("{CALLER}{name}"),
+        None => function.to_owned(),
+    };
+    let Some((_, parameters)) = btf.prototype(&symbol) else {
         let names = btf.named(NamedKind::Function).map(|(_, name)| name);
+        let names = names.filter_map(|name| match symbol == function {
+            true => Some(name),
+            false => name.strip_prefix(CALLER),
+        });
         return Err(GenerateError::NoFunction {
             function: function.to_owned(),
             near: near(function, names),
         });
     };
-    let declaration = btf.function_declaration(function).unwrap_or_default();
+    let declaration = btf.function_declaration(&symbol).unwrap_or_default();
+    // The first is the caller's own.
+    let own = usize::from(symbol != function);
+    let parameters = parameters.get(own..).unwrap_or_default();
     let names = || parameters.iter().map(|one| btf.parameter_name(one));
     let named = options
         .arguments
@@ -167,6 +189,9 @@ pub fn generate_with(
     if roots == 0 {
         return Err(GenerateError::NoPointers { declaration });
     }
+    if let Some(when) = &options.when {
+        let _ = writeln!(text, "    when {};", condition(when)?);
+    }
     let AutoOptions {
         depth,
         max_bytes,
@@ -188,6 +213,19 @@ pub fn generate_with(
     }
     rules.write(*depth, &mut text);
     Ok(text)
+}
+
+/// An expression on one line.
+fn condition(when: &str) -> Result<String, GenerateError> {
+    let problem = |problem| {
+        let source = Source {
+            name: "--when".to_owned(),
+            text: when.to_owned(),
+        };
+        Diagnostics::new(vec![source], vec![problem])
+    };
+    expression_alone(when).map_err(problem)?;
+    Ok(when.split(['\n', '\r']).collect::<Vec<_>>().join(" "))
 }
 
 /// One argument; how many roots it became.

@@ -88,6 +88,19 @@ pub(crate) fn tokens(text: &str, source: usize) -> Result<Vec<Token>, Problem> {
                 span: place(at, length + 2),
             });
             length + 2
+        } else if first == '\'' {
+            let quoted = rest.as_bytes().get(1..3).unwrap_or_default();
+            let [character @ b' '..=b'~', b'\''] = quoted else {
+                return Err(
+                    Problem::new("this is no character", place(at, 1), "begins here")
+                        .help("write `'x'`, or the number: a newline is 10"),
+                );
+            };
+            found.push(Token {
+                kind: TokenKind::Number((*character).into()),
+                span: place(at, 3),
+            });
+            3
         } else if let Some(mark) = MARKS.into_iter().find(|mark| rest.starts_with(mark)) {
             let span = place(at, mark.len());
             found.push(Token {

@@ -32,6 +32,21 @@ pub(crate) fn parse(text: &str, source: usize) -> Parsed<File> {
     parser.file()
 }
 
+/// Checks that a text is one expression.
+pub(crate) fn expression_alone(text: &str) -> Parsed<()> {
+    let mut parser = Parser {
+        tokens: tokens(text, 0)?,
+        at: 0,
+        depth: 0,
+        operands: 0,
+    };
+    parser.expression()?;
+    match parser.peek().kind {
+        TokenKind::End => Ok(()),
+        _ => parser.unexpected("the end of the expression"),
+    }
+}
+
 struct Parser {
     /// Never empty: the last one is the end.
     tokens: Vec<Token>,
@@ -158,7 +173,10 @@ impl Parser {
             "`recipe`, `include`, `view`, `hub`, `skip`, or a rule: `struct NAME { … }`";
         let mut file = File::default();
         while self.peek().kind != TokenKind::End {
-            let is_name = matches!(self.peek_at(1).kind, TokenKind::Word(_));
+            let is_name = matches!(
+                self.peek_at(1).kind,
+                TokenKind::Word(_) | TokenKind::Number(_)
+            );
             if self.is_word("recipe") && is_name {
                 file.recipes.push(self.recipe()?);
             } else if self.is_word("include") {
@@ -249,8 +267,25 @@ impl Parser {
             }
             recipe.when = Some(self.expression()?);
         } else if self.accept_word("nth") {
-            recipe.nth = Some(self.behind());
-            self.number32()?;
+            let twice = recipe.nth.is_some().then_some(self.behind());
+            let value = self.number32()?;
+            let span = self.behind();
+            if let Some(span) = twice {
+                return Err(Problem::new(
+                    "a recipe has one `nth`",
+                    span,
+                    "the second one",
+                ));
+            }
+            if value == 0 {
+                return Err(Problem::new(
+                    "calls are counted from 1",
+                    span,
+                    "there is no such call",
+                )
+                .help("the first one is captured without `nth`"));
+            }
+            recipe.nth = Some(Spanned { value, span });
         } else if self.accept_word("detect") {
             self.expect_word("changes")?;
             recipe.detect_changes = true;
@@ -261,13 +296,32 @@ impl Parser {
         self.expect(";")
     }
 
-    /// `function`, `module:function`, either with `+offset`.
+    /// `function`, `module:function`, either with `+offset`; `tracepoint:NAME`; `0xADDRESS`.
     fn target(&mut self) -> Parsed<Spanned<Target>> {
         let start = self.peek().span;
+        let address = match self.peek().kind {
+            TokenKind::Number(address) => {
+                self.at += 1;
+                Some(address)
+            }
+            _ => None,
+        };
         let mut target = Target {
-            function: self.symbol("the name of a function")?,
+            function: match address {
+                // Where the kernel is: the upper half.
+                Some(address) if address >> 63 == 0 => {
+                    let message = format!("{address:#x} is no address of the kernel's");
+                    return Err(Problem::new(message, start, "expected a function"));
+                }
+                Some(address) => format!("{address:#x}"),
+                None => self.symbol("the name of a function")?,
+            },
             ..Target::default()
         };
+        if address.is_some() {
+            let value = target;
+            return Ok(Spanned { value, span: start });
+        }
         if self.accept(":") {
             target.module = Some(std::mem::take(&mut target.function));
             target.function = self.symbol("the name of a function of the module")?;

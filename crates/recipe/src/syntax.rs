@@ -33,8 +33,7 @@ pub(crate) struct Recipe {
     pub(crate) limits: Limits,
     pub(crate) detect_changes: bool,
     pub(crate) when: Option<Expression>,
-    /// Where it is asked for.
-    pub(crate) nth: Option<Span>,
+    pub(crate) nth: Option<Spanned<u32>>,
 }
 
 /// `function`, `module:function`, either with `+offset`.

@@ -135,6 +135,8 @@ pub(crate) struct Views<'a> {
     pub(crate) views: Vec<View<'a>>,
     keys: HashMap<Key, u32>,
     pub(crate) pool: Pool,
+    /// Types that expressions speak of.
+    pub(crate) spoken_of: Vec<TypeId>,
     enumerators: Option<HashMap<&'a str, u64>>,
     pointers: HashMap<TypeId, Option<TypeId>>,
     pub(crate) problems: Vec<Problem>,
@@ -162,6 +164,7 @@ impl<'a> Views<'a> {
             views: Vec::new(),
             keys: HashMap::new(),
             pool: Pool::default(),
+            spoken_of: Vec::new(),
             enumerators: None,
             pointers: HashMap::new(),
             problems: Vec::new(),

@@ -262,6 +262,7 @@ fn a_function_s_name_is_enough() {
 #[test]
 fn options_of_automatic_captures_are_written_down() {
     let options = AutoOptions {
+        when: Some("node->count > 3 &&\nlen == 'x'".to_owned()),
         depth: 5,
         max_bytes: 4096,
         max_objects: 7,
@@ -276,6 +277,7 @@ fn options_of_automatic_captures_are_written_down() {
         "buf: as struct item;",
         "global things: as struct item;",
         "limit depth 5;\n    limit objects 7;\n    limit bytes 4096;",
+        "    when node->count > 3 && len == 'x';\n",
         "parent: skip;",
         "skip struct item;",
     ] {
@@ -287,6 +289,21 @@ fn options_of_automatic_captures_are_written_down() {
         .map(|(path, _)| path)
         .collect();
     assert_eq!(followed, ["name.name", "call", "names"]);
+    for (when, message) in [
+        ("len >", "expected a number"),
+        (
+            "len > 3; nth 2",
+            "expected the end of the expression, found `;`",
+        ),
+        ("len > 3 } struct", "found `}`"),
+    ] {
+        let options = AutoOptions {
+            when: Some(when.to_owned()),
+            ..AutoOptions::default()
+        };
+        let error = generate_with("visit", &types(), &options).expect_err("wrong");
+        assert!(error.to_string().contains(message), "{error}");
+    }
     for (follow, message) in [
         ("nod.parent", "no argument `nod`"),
         ("node.parnt", "near: `parent`"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kflat_abi::program::Program;
 use kflat_btf::{Btf, NamedKind};
-use kflat_recipe::{Compiled, check_rules, compile, generate};
+use kflat_recipe::{Compiled, check_layout, check_rules, compile, generate};
 
 /// BTF of Debian's kernels: those in the directory that `KFLAT_TEST_BTF` names, as
 /// `cargo xtask test` does.
@@ -88,6 +88,45 @@ fn hubs_are_crossed_only_where_a_recipe_asks() {
             root.contains(&"struct signal_struct".to_owned()),
             "{root:?}"
         );
+    }
+}
+
+#[test]
+fn a_recipe_of_another_kernel_is_refused() {
+    const TEXT: &str = "
+        recipe vfs_read { file; when current->comm == \"cat\" && count > 1; }
+        struct file { f_inode; } struct inode { i_mode; }";
+    // Alike on all of them.
+    const SIMPLE: &str = "recipe vfs_read { file as list: as struct list_head; }";
+    let kernels = kernels();
+    for (from, old) in &kernels {
+        let compiled = good(TEXT, from, old);
+        let simple = good(SIMPLE, from, old);
+        for (to, new) in &kernels {
+            let fits = check_layout(&compiled.program, &compiled.types, new);
+            assert_eq!(
+                fits.is_ok(),
+                from == to,
+                "{} on {}: {fits:?}",
+                from.display(),
+                to.display()
+            );
+            let fits = check_layout(&simple.program, &simple.types, new);
+            assert_eq!(fits, Ok(()), "{} on {}", from.display(), to.display());
+        }
+    }
+}
+
+#[test]
+fn tracepoints_have_arguments_on_every_kernel() {
+    for (kernel, btf) in kernels() {
+        let text = generate("tracepoint:sched_process_fork", &btf).expect("a recipe");
+        let compiled = good(&text, &kernel, &btf);
+        let program = Program::find(&compiled.program).expect("a program");
+        let names: Vec<_> = (0..program.counts().2)
+            .filter_map(|index| program.string_at(program.root_at(index)?.name))
+            .collect();
+        assert_eq!(names, ["parent", "child"], "{}", kernel.display());
     }
 }
 

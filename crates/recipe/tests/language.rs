@@ -549,14 +549,6 @@ fn mistakes_in_expressions_and_ways_are_told() {
     }
     for (recipe, message) in [
         (
-            "recipe probe { thing; when fd == 3; }",
-            "`when` is not supported yet",
-        ),
-        (
-            "recipe probe { thing; nth 3; }",
-            "`nth` is not supported yet",
-        ),
-        (
             "recipe probe { thing; returned; }",
             "nothing has been returned",
         ),
@@ -637,6 +629,8 @@ fn word() -> impl Strategy<Value = &'static str> {
         "->",
         "value",
         "arg fd",
+        "== \"seven\"",
+        "'7'",
         "7",
         "skip",
         "user",
@@ -769,8 +763,17 @@ proptest! {
     }
 
     #[test]
+    fn no_words_do_harm_as_a_condition(words in prop::collection::vec(word(), 1..8)) {
+        let text = format!("recipe probe at return {{ thing; when thing->{}; }}", words.join(" "));
+        if let Ok(compiled) = compile(&text, "t", &rich()) {
+            let verified = kflat_engine::verify(&compiled.program);
+            prop_assert!(verified.is_ok(), "{text}: {:?}", verified.err());
+        }
+    }
+
+    #[test]
     fn no_damaged_types_do_harm(changes in prop::collection::vec((24usize..4000, any::<u8>()), 1..8)) {
-        const TEXT: &str = "recipe probe at return { thing; buf: bytes n; returned; }
+        const TEXT: &str = "recipe probe at return { thing; buf: bytes n; returned; when thing->names[0] == \"a name\" || n > 'x'; nth 2; }
             struct thing { next if wide; any: switch kind { case FANCY: string; else: as counted with level = small; }
                 tree: tree of struct thing by node; table: hlist of struct thing by hash; map: xarray of struct thing;
                 names: array wide of string; things: array until null; data: bytes wide; plain if bits.low; }

@@ -1,7 +1,9 @@
 //! Finds the tables of a program.
 
 use super::code::Instruction;
-use super::{Action, Case, Extra, Global, Header, Limits, MAGIC, Root, Table, Type, VERSION};
+use super::{
+    Action, Case, Extra, Global, Header, Limits, MAGIC, PROGRAM_WHEN, Root, Table, Type, VERSION,
+};
 use crate::record::Record;
 
 /// A program's tables, found but not verified: every accessor checks its bounds.
@@ -94,6 +96,19 @@ impl<'a> Program<'a> {
     #[must_use]
     pub fn flags(&self) -> u32 {
         self.header().flags
+    }
+
+    /// The expression that a call has to fit; `None`: all do.
+    #[must_use]
+    pub fn when(&self) -> Option<u32> {
+        let header = self.header();
+        (header.flags & PROGRAM_WHEN != 0).then_some(header.when)
+    }
+
+    /// Which of the calls that fit is captured, from 1.
+    #[must_use]
+    pub fn nth(&self) -> u32 {
+        self.header().nth.max(1)
     }
 
     /// The bounds of a capture.

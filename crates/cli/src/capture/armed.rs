@@ -14,7 +14,11 @@ pub(super) struct Loaded<'d> {
 }
 
 impl<'d> Loaded<'d> {
-    pub(super) fn load(device: &'d Device, recipe: &'d Recipe) -> Result<Self> {
+    pub(super) fn load(device: &'d Device, recipes: &'d [Recipe]) -> Result<Vec<Self>> {
+        recipes.iter().map(|one| Self::one(device, one)).collect()
+    }
+
+    fn one(device: &'d Device, recipe: &'d Recipe) -> Result<Self> {
         let stays = Self { device, name: None };
         if recipe.is_loaded {
             return Ok(stays);
@@ -45,7 +49,7 @@ impl Drop for Loaded<'_> {
     }
 }
 
-/// An enabled recipe; disabled on drop.
+/// Enabled recipes; disabled on drop.
 pub(super) struct Armed<'s> {
     session: Option<&'s Session>,
 }
@@ -53,13 +57,23 @@ pub(super) struct Armed<'s> {
 impl<'s> Armed<'s> {
     pub(super) fn enable(
         session: &'s Session,
-        name: &str,
+        recipes: &[Recipe],
         options: &EnableOptions,
     ) -> Result<Self> {
-        session.enable(name, options)?;
-        Ok(Self {
+        let mut names = recipes.iter().map(|recipe| &recipe.target);
+        if let Some(first) = names.next() {
+            session.enable(first, options)?;
+        }
+        let armed = Self {
             session: Some(session),
-        })
+        };
+        for name in names {
+            if !session.enable_also(name)? {
+                // One was hit meanwhile.
+                break;
+            }
+        }
+        Ok(armed)
     }
 
     /// Disarms; how it ended.

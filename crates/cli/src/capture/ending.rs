@@ -47,6 +47,16 @@ impl Ending<'_> {
         self.judge()
     }
 
+    /// Says how much the capture was, of which nothing is kept.
+    pub(super) fn measure(&self, captured: &[u8]) -> Result<()> {
+        if self.report.size == 0 {
+            return Err(self.no_image());
+        }
+        let caller = caller(captured.to_vec());
+        anstream::eprintln!("{}", self.summary(&caller, "not saved"));
+        self.judge()
+    }
+
     fn summary(&self, caller: &str, place: &str) -> String {
         let status = &self.status;
         format!(
@@ -156,6 +166,10 @@ mod tests {
                 writing: Duration::ZERO,
                 pause: Duration::ZERO,
                 missed: 0,
+                recipe: 0,
+                unfit: 0,
+                uncomputed: 0,
+                early: 0,
             },
             area: 4096,
         }

@@ -2,30 +2,32 @@
 
 mod armed;
 mod ending;
+mod estimate;
 mod output;
+mod series;
 mod surroundings;
 mod target;
+mod unmet;
 mod wait;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use kflat_device::{Device, EnableOptions};
+use anyhow::{Context, Result, bail};
+use kflat_device::Device;
 
 pub(crate) use self::target::{BECOME, become_command};
 use crate::automatic::Automatic;
-use crate::failure::NoCapture;
+use crate::failure::{self, NoCapture};
+use crate::recipe_source::{self, Recipe};
 use crate::size;
 use crate::type_source::TypeSource;
-use crate::{context, recipe_source};
-use armed::{Armed, Loaded};
-use ending::{Ending, Found};
-use output::Output;
+use armed::Loaded;
+use series::Series;
 use surroundings::Machine;
 use target::Target;
-use wait::{Event, Signals};
+use wait::Signals;
 
 /// Capture at the next call of a function, and save the image with its types
 ///
@@ -38,12 +40,26 @@ use wait::{Event, Signals};
 #[command(after_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
     /// A recipe file, the name of a loaded recipe, or a function (`function`,
-    /// `module:function`), for which a recipe is generated
-    #[arg(value_name = "RECIPE-OR-FUNCTION")]
-    recipe: String,
+    /// `module:function`), for which a recipe is generated; of several the first to
+    /// be called is captured
+    #[arg(value_name = "RECIPE-OR-FUNCTION", required = true)]
+    recipes: Vec<String>,
     /// Only calls of this process (all its threads) or thread
     #[arg(long, short, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(1..))]
     pid: Option<i32>,
+    /// Capture the Nth call, of those that fit the recipe's condition if it has one;
+    /// with --count each Nth
+    #[arg(long, value_name = "N", conflicts_with = "now", value_parser = clap::value_parser!(u32).range(1..))]
+    nth: Option<u32>,
+    /// Capture so many times, to FUNCTION-1.img, FUNCTION-2.img and so on; calls while
+    /// an image is taken over are not captured
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+          conflicts_with = "now", value_parser = clap::value_parser!(u32).range(1..100_000))]
+    count: u32,
+    /// Save nothing: say what would be followed and how large it is by its types; with a
+    /// COMMAND, --pid or --now also capture once, and say how much that was
+    #[arg(long)]
+    dry_run: bool,
     /// Where the image goes; `-` for the standard output [default: FUNCTION.img]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -81,20 +97,27 @@ pub(crate) struct Arguments {
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0    an image was saved; if the recipe's limits or unreadable memory thinned it,
+  0    all images were saved; if the recipe's limits or unreadable memory thinned one,
        a warning says so
   1    an error, also if the area was too small
   2    wrong arguments
-  3    the function was not called
-  130  interrupted before the function was called
+  3    the function was not called, or not as and as often as was asked for
+  130  interrupted before it was
 
 Examples:
   kflat capture vfs_read -- busybox head -n1 /etc/hostname
   kflat capture recipes/current_task.kflat -- sh -c 'kill -0 $$'
   kflat capture recipes/modules.kflat --now -o modules.img
-  kflat capture tcp_sendmsg --pid 1234 --timeout 60";
+  kflat capture tcp_sendmsg --pid 1234 --timeout 60
+  kflat capture vfs_read --when 'count > 4096' --nth 2 --count 3 -- tar c /etc
+  kflat capture vfs_read vfs_write -- dd if=/etc/hostname of=/dev/null";
 
 impl Arguments {
+    /// Whether there will be a call to capture, or none is needed.
+    fn has_call(&self) -> bool {
+        self.now || self.pid.is_some() || !self.command.is_empty()
+    }
+
     /// The command as it was given.
     pub(crate) fn command_line(&self) -> Option<String> {
         let words: Vec<_> = self
@@ -114,113 +137,63 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.dry_run && !arguments.has_call() {
+        let device = Device::open().ok();
+        return estimate::print(&chosen(arguments, device.as_ref())?, arguments.area);
+    }
     let device = Device::open()?;
-    let recipe = recipe_source::find(
-        &arguments.recipe,
-        &device,
-        &arguments.types,
-        &arguments.automatic,
-    )?;
-    // A call can't be waited for twice: what can fail, fails before.
-    let output = Output::prepare(arguments.output.as_deref(), &recipe.target)?;
+    let recipes = chosen(arguments, Some(&device))?;
+    let outputs = match arguments.dry_run {
+        true => {
+            estimate::print(&recipes, arguments.area)?;
+            None
+        }
+        false => Some(series::outputs(arguments, &recipes)?),
+    };
     let machine = Machine::look(&device);
-    let facts = context::gather(&device, &recipe, arguments, machine.vmcoreinfo())?;
     let session = device.session(arguments.area)?;
+    let series = Series::prepare(arguments, &session, &recipes, &machine, outputs)?;
     let signals = Signals::watch()?;
-    let loaded = Loaded::load(session.device(), &recipe)?;
+    let loaded = Loaded::load(session.device(), &recipes)?;
     let mut target = Target::prepare(arguments.pid, &arguments.command)?;
-    let waits_for_others = arguments.command.is_empty() && !arguments.now;
-    let waiting = || {
-        let (name, function) = (target.name(), &recipe.target);
-        anstream::eprintln!("waiting for {name} to call {function} (Ctrl-C ends it)");
-    };
-    // Saying so is a call of some functions, which counts if any process's does.
-    if waits_for_others && target.pid().is_none() {
-        waiting();
+    let captured = series.run(&mut target, &signals, || drop(loaded));
+    if let Err(error) = &captured
+        && error.is::<NoCapture>()
+    {
+        return captured;
     }
-    let armed = Armed::enable(
-        &session,
-        &recipe.target,
-        &EnableOptions {
-            pid: target.pid(),
-            debug: arguments.debug,
-            stop_machine: arguments.stop_machine,
-            skip_body: arguments.skip_body,
-            run_now: arguments.now,
-        },
-    )?;
-    if waits_for_others && target.pid().is_some() {
-        waiting();
-    }
-    target.release()?;
-    let event = match arguments.now {
-        true => Event::Captured,
-        false => wait::wait(&session, &target, &signals, arguments.timeout)?,
-    };
-    let (report, status) = armed.finish()?;
-    drop(loaded);
-
-    if !report.invoked {
-        let name = &recipe.target;
-        return Err(not_called(event, &mut target, name, arguments)
-            .context_missed(status.missed)
-            .into());
-    }
-    let ending = Ending {
-        recipe: &recipe,
-        report,
-        status,
-        area: session.area_size(),
-    };
-    let captured = session.captured(&report);
-    let surroundings = machine.surroundings(session.device(), &captured, arguments.pages);
-    let found = Found {
-        context: &facts,
-        vmcoreinfo: machine.vmcoreinfo(),
-        surroundings: &surroundings,
-    };
-    let saved = ending.save(&captured, &found, output);
     // The command goes on to its end, however the capture went.
     let ended = target.wait(&signals);
-    saved?;
+    captured?;
     ended.context("the command's end is unknown")
 }
 
-/// Why the function was not called.
-fn not_called(
-    event: Event,
-    target: &mut Target,
-    function: &str,
-    arguments: &Arguments,
-) -> NoCapture {
-    let name = target.name();
-    match event {
-        Event::Interrupted => {
-            target.terminate();
-            NoCapture::Interrupted
-        }
-        Event::TimedOut => {
-            target.terminate();
-            let seconds = arguments.timeout.unwrap_or_default().as_secs_f64();
-            NoCapture::NotCalled(format!("{name} did not call {function} within {seconds} s"))
-        }
-        Event::Captured | Event::TargetEnded => NoCapture::NotCalled(format!(
-            "{name} ended without calling {function}{}",
-            target.end()
-        )),
+/// The recipes, of whatever kind they are named.
+fn chosen(arguments: &Arguments, device: Option<&Device>) -> Result<Vec<Recipe>> {
+    let mut recipes = Vec::new();
+    for named in &arguments.recipes {
+        let found = recipe_source::find(named, device, &arguments.types, &arguments.automatic)?;
+        recipes.extend(found);
     }
-}
-
-impl NoCapture {
-    /// Adds that others called it.
-    fn context_missed(self, missed: u64) -> Self {
-        match self {
-            Self::NotCalled(why) if missed > 0 => Self::NotCalled(format!(
-                "{why}; others called it {}, and without --pid and COMMAND the first of them \
-                 is captured",
-                size::counted(missed, "time")
-            )),
-            other => other,
+    for recipe in &mut recipes {
+        if let Some(nth) = arguments.nth {
+            recipe.set_nth(nth)?;
         }
+        if arguments.now && recipe.asks_for_a_call() {
+            failure::warn(format!(
+                "{} is captured at once: the call that it asks for does not count",
+                recipe.target
+            ));
+        }
+    }
+    for (index, recipe) in recipes.iter().enumerate() {
+        let same = |other: &Recipe| other.target.eq_ignore_ascii_case(&recipe.target);
+        if recipes[..index].iter().any(same) {
+            bail!("there are two recipes for {}: one is enough", recipe.target);
+        }
+    }
+    match recipes.len() {
+        2.. if arguments.now => bail!("one recipe at a time can be captured at once (--now)"),
+        _ => Ok(recipes),
     }
 }

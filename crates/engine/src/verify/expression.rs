@@ -25,6 +25,12 @@ impl Context {
         parameters: 0,
         value: true,
     };
+
+    /// Of one that belongs to no word either.
+    pub(super) const NOTHING: Self = Self {
+        value: false,
+        ..Self::ROOT
+    };
 }
 
 /// Depth of the stack where a skip leads to; `UNKNOWN`: none does.
@@ -155,6 +161,7 @@ fn operands(program: &Program<'_>, instruction: &Instruction, context: Context, 
         code::BITS => (1..=64).contains(&width) && signed <= 1 && value < 64,
         code::ELEMENT | code::OFFSET | code::INDEX => bare && value == 0 && context.size > 0,
         code::VALUE => bare && value == 0 && context.value,
+        code::POINTER | code::START => bare && value == 0 && (context.value || context.size > 0),
         code::ARGUMENT => bare && (value as usize) < MAX_ARGUMENTS,
         code::RETURNED => bare && value == 0 && program.flags() & PROGRAM_AT_RETURN != 0,
         code::GLOBAL => bare && value < program.header().globals.count,

@@ -1,5 +1,6 @@
 //! The engine from the outside, over simulated memory.
 
+mod hits;
 mod properties;
 mod simulation;
 mod stories;

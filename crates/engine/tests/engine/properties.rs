@@ -5,9 +5,12 @@ use std::collections::HashMap;
 
 use crate::simulation::kernel::Kernel;
 use crate::simulation::loader::Image;
-use crate::simulation::program::{Builder, constant, embed, function, pointer, pointers, string};
+use crate::simulation::program::{
+    Builder, constant, embed, function, pointer, pointers, read, step, string,
+};
 use crate::simulation::run;
-use kflat_engine::verify;
+use kflat_abi::program::code;
+use kflat_engine::{Inputs, fits, verify};
 use proptest::prelude::*;
 
 const BASE: u64 = 0xffff_8880_0000_0000;
@@ -44,6 +47,14 @@ fn program() -> Vec<u8> {
     program.argument(1, Some("pair"), pointer(0, pair));
     program.limits.objects = 600;
     program.limits.string = 40;
+    program.when(&[
+        step(code::ARGUMENT, 0),
+        step(code::SKIP_IF_ZERO, 3),
+        step(code::ARGUMENT, 1),
+        read(8),
+        step(code::SKIP, 1),
+        step(code::CPU, 0),
+    ]);
     program.build()
 }
 
@@ -100,13 +111,15 @@ proptest! {
         let mut bytes = program();
         let at = at % bytes.len();
         bytes[at] = value;
-        if verify(&bytes).is_ok() {
+        if let Ok(verified) = verify(&bytes) {
             let mut kernel = Kernel::default();
             kernel.map(BASE, SPACE);
             for (word, value) in (0..).zip(&words) {
                 kernel.put_word(BASE + 8 * word, *value);
             }
             kernel.clock.step = 10_000;
+            let inputs = Inputs { arguments: &[BASE, BASE + 64], ..Inputs::default() };
+            fits(&verified, &inputs, &mut kernel);
             run(&mut kernel, &bytes, &[BASE, BASE + 64]);
         }
     }

@@ -55,6 +55,9 @@ impl Compiler<'_, '_, '_> {
         if matches!(operator, Binary::Both | Binary::Either) {
             return self.logic(operator == Binary::Both, left, right);
         }
+        if let Some(compared) = self.text(operator, left, right)? {
+            return Ok(compared);
+        }
         let (a, b) = (self.loaded(left)?, self.loaded(right)?);
         let signed = self.is_signed(&a) && self.is_signed(&b);
         if let (What::Constant(x), What::Constant(y)) = (a.what, b.what) {

@@ -6,6 +6,9 @@ use kflat_btf::{Btf, NamedKind, Parameter, TypeId};
 use crate::diagnostics::{Problem, Span};
 use crate::syntax::{Recipe, Target};
 
+/// Name, type and slot of a parameter.
+type Known = (String, TypeId, Option<u32>);
+
 /// What is known of the probed function.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Function {
@@ -13,7 +16,7 @@ pub(crate) struct Function {
     /// Where the recipe names it.
     pub(crate) span: Span,
     /// Names, types and slots of its parameters; `None` without BTF.
-    parameters: Option<Vec<(String, TypeId, Option<u32>)>>,
+    parameters: Option<Vec<Known>>,
     pub(crate) returns: Option<TypeId>,
     pub(crate) at_return: bool,
 }
@@ -21,20 +24,46 @@ pub(crate) struct Function {
 impl Function {
     /// The function that a recipe is for.
     pub(crate) fn of(btf: &Btf, recipe: &Recipe) -> Self {
-        let Target { function, .. } = &recipe.target.value;
-        let prototype = btf.prototype(function);
+        let Target {
+            function, module, ..
+        } = &recipe.target.value;
+        let is_tracepoint = module.as_deref() == Some(TRACEPOINT);
+        let prototype = btf.prototype(function).filter(|_| !is_tracepoint);
         Self {
             name: function.clone(),
             span: recipe.target.span,
-            parameters: prototype.map(|(_, parameters)| {
-                let slots = slots(btf, parameters);
-                (parameters.iter().zip(slots))
-                    .map(|(one, slot)| (btf.parameter_name(one).to_owned(), one.of, slot))
-                    .collect()
-            }),
+            parameters: match is_tracepoint {
+                true => parameters_of_tracepoint(btf, function),
+                false => parameters(btf, function),
+            },
             returns: prototype.map(|(returns, _)| returns),
             at_return: recipe.at_return,
         }
+    }
+
+    /// The function of a target as a program has it.
+    pub(crate) fn named(btf: &Btf, target: &str) -> Self {
+        let (module, name) = match target.split_once(':') {
+            Some((module, name)) => (module, name),
+            None => ("", target),
+        };
+        let name = name.split('+').next().unwrap_or(name);
+        Self {
+            name: name.to_owned(),
+            parameters: match module {
+                TRACEPOINT => parameters_of_tracepoint(btf, name),
+                _ => parameters(btf, name),
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Where the argument `name` is passed, if it is known.
+    pub(crate) fn slot(&self, name: &str) -> Option<u32> {
+        let mut known = self.parameters.iter().flatten();
+        known
+            .find(|(found, ..)| !name.is_empty() && found == name)?
+            .2
     }
 
     pub(crate) fn has_argument(&self, name: &str) -> bool {
@@ -111,6 +140,31 @@ impl Function {
         let (name, ..) = self.parameters.as_ref()?.get(at)?;
         (!name.is_empty()).then_some(name)
     }
+}
+
+/// Stands where a module would.
+pub(crate) const TRACEPOINT: &str = "tracepoint";
+
+fn parameters(btf: &Btf, function: &str) -> Option<Vec<Known>> {
+    let (_, parameters) = btf.prototype(function)?;
+    known(btf, parameters)
+}
+
+/// Those of the function that calls what is registered there, but for the first,
+/// which is the caller's own. Tracepoints have it since 5.10.
+fn parameters_of_tracepoint(btf: &Btf, name: &str) -> Option<Vec<Known>> {
+    let (_, parameters) = btf.prototype(&format!("__traceiter_{name}"))?;
+    known(btf, parameters.get(1..)?)
+}
+
+fn known(btf: &Btf, parameters: &[Parameter]) -> Option<Vec<Known>> {
+    let slots = slots(btf, parameters);
+    let known = parameters.iter().zip(slots);
+    Some(
+        known
+            .map(|(one, slot)| (btf.parameter_name(one).to_owned(), one.of, slot))
+            .collect(),
+    )
 }
 
 /// In which slot of [`MAX_ARGUMENTS`] each parameter is passed: structures of up

@@ -27,6 +27,7 @@ impl Compiler<'_, '_, '_> {
             });
         }
         let field = find_field(self.btf(), of, name, span)?;
+        self.views.spoken_of.push(of);
         inside(place, field).ok_or_else(|| {
             Problem::new(
                 "a member of a value that has no place",

@@ -135,6 +135,10 @@ impl Parser {
                 self.at += 1;
                 Form::Number(number)
             }
+            TokenKind::Text(text) => {
+                self.at += 1;
+                Form::Text(text)
+            }
             TokenKind::Mark("(") => {
                 self.at += 1;
                 let inner = self.whole()?;

@@ -13,6 +13,8 @@ pub(crate) struct Expression {
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
     Number(u64),
+    /// What a string is compared with.
+    Text(String),
     /// A parameter, a member, or a value of an `enum`.
     Name(String),
     /// The element itself.

@@ -1,9 +1,10 @@
 //! Programs made by hand.
 
+use kflat_abi::program::code::{self, Instruction};
 use kflat_abi::program::{
     Action, Global, Header, Limits, MAGIC, NONE, OP_EMBED, OP_FUNCTION, OP_LIST, OP_POINTER,
-    OP_STRING, OPERAND_ARGUMENT, OPERAND_CONSTANT, OPERAND_MEMBER, Operand, ROOT_ARGUMENT,
-    ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
+    OP_STRING, OPERAND_ARGUMENT, OPERAND_CONSTANT, OPERAND_MEMBER, Operand, PROGRAM_WHEN,
+    ROOT_ARGUMENT, ROOT_CURRENT, ROOT_GLOBAL, Root, TYPE_HAS_POINTERS, Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -15,6 +16,11 @@ pub(crate) struct Builder {
     pub(crate) globals: Vec<Global>,
     strings: Vec<u8>,
     pub(crate) limits: Limits,
+    pub(crate) code: Vec<Instruction>,
+    /// `PROGRAM_*` bits.
+    pub(crate) flags: u32,
+    pub(crate) when: u32,
+    pub(crate) nth: u32,
 }
 
 pub(crate) fn constant(value: u32) -> Operand {
@@ -79,7 +85,32 @@ pub(crate) fn list(offset: u32, target: u32, link: u32) -> Action {
     }
 }
 
+/// An instruction with a value.
+pub(crate) fn step(op: u8, value: u32) -> Instruction {
+    Instruction {
+        op,
+        value,
+        ..Instruction::default()
+    }
+}
+
+/// `READ` of so many bytes.
+pub(crate) fn read(width: u8) -> Instruction {
+    Instruction {
+        width,
+        ..step(code::READ, 0)
+    }
+}
+
 impl Builder {
+    /// Only calls for which the expression is not 0.
+    pub(crate) fn when(&mut self, expression: &[Instruction]) {
+        self.when = self.code.len() as u32;
+        self.flags |= PROGRAM_WHEN;
+        self.code.extend(expression);
+        self.code.push(step(code::END, 0));
+    }
+
     pub(crate) fn string(&mut self, text: &str) -> u32 {
         let at = self.strings.len() as u32;
         self.strings.extend_from_slice(text.as_bytes());
@@ -167,6 +198,7 @@ impl Builder {
         let actions = table(&mut bytes, &actions);
         let roots = table(&mut bytes, &roots);
         let globals = table(&mut bytes, &this.globals);
+        let code = table(&mut bytes, &this.code);
         let strings = Table {
             offset: bytes.len() as u32,
             count: this.strings.len() as u32,
@@ -183,6 +215,10 @@ impl Builder {
             globals,
             strings,
             limits: this.limits,
+            code,
+            flags: this.flags,
+            when: this.when,
+            nth: this.nth,
             ..Header::default()
         };
         header.encode(&mut bytes).expect("room");
