@@ -128,7 +128,7 @@ impl Verifier<'_> {
         let header: Header = self.program.header();
         let known = PROGRAM_DETECT_CHANGES | PROGRAM_AT_RETURN;
         demand(
-            header.flags & !known == 0 && header.reserved == [0; 3] && header.limits.reserved == 0,
+            header.flags & !known == 0 && header.reserved == [0; 2] && header.limits.reserved == 0,
             abi::REJECTED_RESERVED,
             0,
         )?;
