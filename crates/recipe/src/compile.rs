@@ -229,6 +229,10 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
         pool: &views.pool,
         limits: recipe.limits,
         flags,
+        slabs: match views.pool.asks_the_allocator() {
+            true => crate::slabs::layout(views.btf).unwrap_or_default(),
+            false => abi::Slabs::default(),
+        },
     });
     Compiled {
         target,

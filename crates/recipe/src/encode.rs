@@ -31,6 +31,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) limits: syntax::Limits,
     pub(crate) flags: u32,
+    pub(crate) slabs: abi::Slabs,
 }
 
 #[derive(Default)]
@@ -164,6 +165,7 @@ pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
         version: abi::VERSION,
         target,
         flags: parts.flags,
+        slabs: parts.slabs,
         layout_hash: parts.layout_hash,
         types: table(&mut bytes, &types),
         actions: table(&mut bytes, &actions),
