@@ -5,9 +5,11 @@
 //! them at the end.
 
 mod bad_input;
+mod captured;
 mod child;
 mod client;
 mod command;
+mod containers;
 mod executor;
 mod facts;
 mod image;
@@ -43,6 +45,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("command", command::STORIES),
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
+    ("containers", containers::STORIES),
     ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
 ];

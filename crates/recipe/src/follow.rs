@@ -23,10 +23,20 @@ impl<'a> Views<'a> {
     ) -> Option<Aim> {
         let mut aim = self.way(to, treatment, span, scope)?;
         aim.action.tag_mask |= treatment.tag_mask;
+        self.keep_tag_bits_free(&aim);
         self.decode(&mut aim, treatment, scope)?;
         self.flags(&mut aim, treatment)?;
         self.hand_down(&mut aim, treatment, scope)?;
         Some(aim)
+    }
+
+    /// Has what a tagged pointer leads to aligned in the image as it was, so that
+    /// masking the tag gives its address there too.
+    fn keep_tag_bits_free(&mut self, aim: &Aim) {
+        let align = (u32::from(aim.action.tag_mask) + 1).next_power_of_two();
+        if let Some(view) = self.views.get_mut(aim.action.target as usize) {
+            view.align = view.align.max(align);
+        }
     }
 
     fn way(

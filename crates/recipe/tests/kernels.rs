@@ -67,7 +67,12 @@ fn how_slabs_are_described_is_known_of_every_kernel() {
         let asks = good("recipe vfs_read { buf: whole object; }", &kernel, &btf);
         let found = slabs(&asks).expect("a program");
         // As `pahole` shows the members, the same on all three.
-        assert_eq!((found.size, found.object_size), (24, 28), "{}", kernel.display());
+        assert_eq!(
+            (found.size, found.object_size),
+            (24, 28),
+            "{}",
+            kernel.display()
+        );
         assert!(matches!(found.cache, 8 | 24), "{found:?}");
         assert!(matches!(found.red_left_pad, 80 | 88), "{found:?}");
     }

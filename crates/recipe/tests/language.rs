@@ -377,6 +377,22 @@ fn a_tree_is_walked_by_its_nodes() {
 }
 
 #[test]
+fn what_tagged_pointers_lead_to_keeps_its_alignment() {
+    for (mask, align) in [("0", 8), ("3", 8), ("0xff", 256), ("0x80", 256)] {
+        let compiled = good(&format!(
+            "recipe probe {{ thing; }} struct thing {{ any: tagged {mask} as struct rb_node; }}"
+        ));
+        let program = program(&compiled);
+        let target = action(&compiled, "any").target;
+        assert_eq!(
+            program.type_at(target).map(|view| view.align),
+            Some(align),
+            "{mask}"
+        );
+    }
+}
+
+#[test]
 fn a_flexible_array_is_the_tail_of_its_type() {
     for (rule, constant) in [
         ("data: bytes wide;", false),

@@ -1,0 +1,122 @@
+//! Objects whose size only the allocator knows.
+
+use anyhow::{Result, ensure};
+use kflat_abi::extension::REASON_NO_OBJECT;
+
+use super::{CALL, capture, head};
+use crate::captured::Captured;
+use crate::facts::fact;
+use crate::kflat::{Folder, kflat};
+
+const ODD_SIZE: u64 = 200;
+const AREA_SIZE: u64 = 5 * 4096;
+
+/// `KFLAT_TEST_BYTE`.
+fn byte(i: u64) -> u8 {
+    (i * 7 + (i >> 8)) as u8
+}
+
+/// What a pointer leads to is `length` bytes, of which `known` were written, from
+/// number `first` of the object on.
+fn holds(captured: &Captured, name: &str, first: u64, known: u64, length: u64) -> Result<()> {
+    let start = captured.lead(head(captured, &format!("objects.{name}"))?)?;
+    let rest = captured.rest(start)?;
+    ensure!(rest == length, "{name}: {rest} bytes, not {length}");
+    let bytes = captured.bytes(start, usize::try_from(known)?)?;
+    let differs = (first..).zip(bytes).find(|(i, found)| byte(*i) != **found);
+    ensure!(differs.is_none(), "{name}: byte {differs:?}");
+    Ok(())
+}
+
+/// Allocations: a pointer to the object, one into its middle and how far, bytes
+/// that were written, bytes of the object.
+fn objects() -> Result<[(&'static str, &'static str, u64, u64, u64); 5]> {
+    let (small, large) = (fact("small_size")?, fact("large_size")?);
+    ensure!((100..256).contains(&small), "{small} bytes for 100");
+    ensure!((20000..65537).contains(&large), "{large} bytes for 20000");
+    Ok([
+        ("odd", "in_odd", 88, ODD_SIZE, ODD_SIZE),
+        ("small", "in_small", 40, 100, small),
+        ("large", "in_large", 9000, 20000, large),
+        ("area", "in_area", 9000, AREA_SIZE, AREA_SIZE),
+        ("page", "in_page", 1000, 4096, 4096),
+    ])
+}
+
+pub(super) fn whole_and_rest() -> Result<()> {
+    for (object, middle, at, known, length) in objects()? {
+        let captured = capture(
+            object,
+            &format!(
+                "struct kflat_test_containers {{ objects.{object}: whole object; \
+                     objects.{middle}: whole object; }}"
+            ),
+        )?;
+        captured.is_whole()?;
+        holds(&captured, object, 0, known, length)?;
+        // Both lead to the one object.
+        let start = captured.lead(head(&captured, &format!("objects.{object}"))?)?;
+        let inside = captured.lead(head(&captured, &format!("objects.{middle}"))?)?;
+        ensure!(inside == start + at, "{middle} leads elsewhere");
+
+        let captured = capture(
+            middle,
+            &format!("struct kflat_test_containers {{ objects.{middle}: rest of object; }}"),
+        )?;
+        captured.is_whole()?;
+        holds(&captured, middle, at, known - at, length - at)?;
+
+        // By the functions of the language, and in words.
+        let captured = capture(
+            "by_functions",
+            &format!(
+                "struct kflat_test_containers {{
+                     objects.{middle}: as unsigned long
+                         array (object_end(value) - value) / 8;
+                 }}"
+            ),
+        )?;
+        let words = (length - at) / 8 * 8;
+        holds(&captured, middle, at, (known - at).min(words), words)?;
+    }
+    Ok(())
+}
+
+pub(super) fn nowhere() -> Result<()> {
+    let captured = capture(
+        "nowhere",
+        "struct kflat_test_containers { objects.nowhere: rest of object; }",
+    )?;
+    ensure!(
+        captured.missing() == [REASON_NO_OBJECT],
+        "{:?}",
+        captured.missing()
+    );
+    kflat(&["image", captured.path()])?
+        .succeeds()?
+        .says(&["in no allocated object whose bounds are known"])?;
+    Ok(())
+}
+
+pub(super) fn automatic() -> Result<()> {
+    let folder = Folder::new("automatic_objects")?;
+    let image = folder.file("contain.img");
+    let function = "kflat_test:kflat_test_contain";
+    kflat(&["capture", function, "-o", &image, "--", "sh", "-c", CALL])?.succeeds()?;
+    // Each `void *` with as much as its allocator gave out.
+    let (small, large) = (fact("small_size")?, fact("large_size")?);
+    let lengths = [
+        ("odd", ODD_SIZE),
+        ("in_odd", ODD_SIZE - 88),
+        ("small", small),
+        ("in_large", large - 9000),
+        ("area", AREA_SIZE),
+    ];
+    for (name, length) in lengths {
+        let path = format!("containers->objects.{name}[{}]", length - 1);
+        kflat(&["show", &image, &path])?.succeeds()?;
+        let path = format!("containers->objects.{name}[{length}]");
+        kflat(&["show", &image, &path])?.fails(1, &["elements"])?;
+    }
+    Ok(())
+}
