@@ -309,6 +309,8 @@ fn each_way_that_a_program_knows_has_its_words() {
         ("any: keep as struct thing;", abi::OP_POINTER),
         ("any: whole object;", abi::OP_POINTER),
         ("any: rest of object as s32;", abi::OP_POINTER),
+        ("any: whole object max 64;", abi::OP_POINTER),
+        ("any: rest of object as s32 max 4;", abi::OP_POINTER),
         ("any: per cpu as struct thing;", abi::OP_PER_CPU),
         ("any: this cpu as struct thing array 2;", abi::OP_POINTER),
         ("any: as struct thing * array 3;", abi::OP_POINTER),
