@@ -7,4 +7,5 @@ mod format;
 mod hostile;
 mod kernel;
 mod load;
+mod trees;
 mod views;
