@@ -5,10 +5,16 @@
  * at all. Nothing is read but descriptions of pages and page tables.
  */
 #include <linux/irqflags.h>
-#include <linux/kfence.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
+#include <linux/version.h>
+/* Since 5.12 there is KFENCE. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0)
+#include <linux/kfence.h>
+#else
+#define is_kfence_address(address) false
+#endif
 
 #include "kflat_memory.h"
 
@@ -59,7 +65,7 @@ static bool walk(u64 address, struct kflat_mapping *mapping)
 /* The mapped pages around it: each area ends with a page that is mapped by nobody. */
 static bool find_area(u64 address, struct kflat_allocation *found)
 {
-	u64 least = max_t(u64, VMALLOC_START, address - min(address, AREA_MOST));
+	u64 least = max_t(u64, VMALLOC_START, address - min_t(u64, address, AREA_MOST));
 	u64 most = min_t(u64, VMALLOC_END, address + AREA_MOST);
 	struct kflat_mapping mapping;
 
