@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use kflat_btf::{Btf, NamedKind};
-use kflat_image::Image;
+use kflat_image::{Extension, Image};
 
 use crate::kflat::{Folder, kflat};
 
@@ -40,7 +40,7 @@ impl Captured {
     fn types(&self) -> Result<&Btf> {
         let extension = self.image.extension();
         extension
-            .and_then(|extension| extension.types())
+            .and_then(Extension::types)
             .context("the image has no types")
     }
 
@@ -133,7 +133,7 @@ impl Captured {
     /// Reasons of what is not in the image.
     pub(crate) fn missing(&self) -> Vec<u32> {
         let extension = self.image.extension().into_iter();
-        let all = extension.flat_map(|extension| extension.diagnostics());
+        let all = extension.flat_map(Extension::diagnostics);
         all.map(|diagnostic| diagnostic.reason).collect()
     }
 

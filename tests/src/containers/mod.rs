@@ -26,7 +26,8 @@ pub(crate) const STORIES: &[Story] = &[
     ("per_cpu_variables", shapes::per_cpu),
     ("an_array_at_the_end", shapes::flexible),
     ("unions_by_their_kind", shapes::variants),
-    ("objects_of_unknown_size", objects::whole_and_rest),
+    ("objects_of_unknown_size", objects::whole),
+    ("the_rest_of_an_object", objects::rest),
     ("what_no_allocator_gave_out", objects::nowhere),
     ("any_pointer_of_an_unknown_function", objects::automatic),
 ];

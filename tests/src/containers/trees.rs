@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{capture, has_items, head, number};
 use crate::captured::Captured;
+use crate::kflat::{kflat, number as shown_number};
 
 /// A tree whose nodes are at `node` in its elements.
 struct Tree<'a> {
@@ -92,6 +93,11 @@ pub(super) fn of_every_kind() -> Result<()> {
     let largest = captured.member("kflat_test_item", "largest")?;
     let most = (0..53).map(|n| n % 13).max().context("some")?;
     ensure!(captured.word(root + largest)? == most, "largest");
+    // A user sees them in their order.
+    let path = captured.path();
+    ensure!(shown_number(path, "containers->tree[57].number")? == 57);
+    ensure!(shown_number(path, "containers->cached[7].number")? == 7);
+    kflat(&["show", path, "containers->tree[101]"])?.fails(1, &["101 elements"])?;
     Ok(())
 }
 
