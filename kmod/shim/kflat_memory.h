@@ -56,6 +56,18 @@ struct kflat_memory_cache {
 int kflat_shim_memory_read(struct kflat_memory_cache *cache, u64 address, void *into, u64 size);
 bool kflat_shim_memory_executable(u64 address);
 
+/*
+ * allocation.c: what is known without the allocator's own headers. Any context.
+ * slab is the address of what describes the slab that start to end is, or 0:
+ * then it is one object.
+ */
+struct kflat_allocation {
+	u64 start, end;
+	u64 slab;
+};
+bool kflat_shim_allocation(u64 address, struct kflat_allocation *found);
+u64 kflat_shim_allocation_word(u64 address);
+
 /* user_memory.c: of the current process; only what is present. Any context. */
 int kflat_shim_memory_read_user(u64 address, void *into, u64 size);
 

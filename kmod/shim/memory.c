@@ -33,8 +33,8 @@ static bool known_ram(const struct kflat_memory_cache *cache, u64 address)
 	return kflat_ram_readable(address - PAGE_OFFSET);
 }
 
-/* Keeps the verdict on an address that was just found to be RAM. */
-static void keep_verdict(struct kflat_memory_cache *cache, u64 address)
+/* Keeps the verdict on an address that was just found to be RAM. Not inlined: reads are deep. */
+static noinline void keep_verdict(struct kflat_memory_cache *cache, u64 address)
 {
 	u64 block = address >> BLOCK_SHIFT, page = address >> PAGE_SHIFT;
 	u64 physical = address - PAGE_OFFSET;

@@ -386,9 +386,11 @@ fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
     );
     let area = data.target.as_mut()?.words();
     let regions = (&mut *data.work, area, &mut data.state);
+    let verified = ready.verified()?;
     let memory = &mut data.memory;
+    memory.know(verified.program().slabs());
     kflat_engine::capture(
-        &ready.verified()?,
+        &verified,
         regions,
         &inputs,
         memory,
@@ -417,6 +419,7 @@ fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
         line: &mut data.line,
     };
     let memory = &mut data.memory;
+    memory.know(verified.program().slabs());
     kflat_engine::capture(&verified, regions, &inputs, memory, &Monotonic, &mut trace)?;
     Some(())
 }

@@ -14,6 +14,15 @@ pub(crate) struct MemoryCache {
     pub(crate) page: [u64; SLOTS],
 }
 
+/// `struct kflat_allocation`.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Allocation {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) slab: u64,
+}
+
 /// `struct kflat_ram_piece`.
 #[repr(C)]
 #[derive(Default)]
@@ -33,6 +42,10 @@ unsafe extern "C" {
     ) -> c_int;
 
     pub(crate) fn kflat_shim_memory_read_user(address: u64, into: *mut c_void, size: u64) -> c_int;
+
+    // allocation
+    pub(crate) safe fn kflat_shim_allocation(address: u64, found: &mut Allocation) -> bool;
+    pub(crate) safe fn kflat_shim_allocation_word(address: u64) -> u64;
 
     // percpu
     pub(crate) safe fn kflat_shim_cpu_count() -> u32;

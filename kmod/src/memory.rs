@@ -1,12 +1,20 @@
 //! Checked reads of kernel memory, in any context. C: `shim/memory.c`.
 
+mod allocation;
+
+use core::ops::Range;
+
+use kflat_abi::program::Slabs;
 use kflat_engine::{Memory, Unreadable};
+
+use allocation::Allocations;
 
 use crate::ffi_memory::{self as ffi, MemoryCache};
 
 /// The kernel's memory, as one capture reads it.
 pub(crate) struct KernelMemory {
     cache: MemoryCache,
+    allocations: Allocations,
 }
 
 impl KernelMemory {
@@ -17,7 +25,13 @@ impl KernelMemory {
                 block: [0; _],
                 page: [0; _],
             },
+            allocations: Allocations::NONE,
         }
+    }
+
+    /// How the slab allocator describes its objects is known now.
+    pub(crate) fn know(&mut self, slabs: Slabs) {
+        self.allocations.slabs = slabs;
     }
 }
 
@@ -41,6 +55,11 @@ impl Memory for KernelMemory {
         // SAFETY: As in `read`.
         let failed = unsafe { ffi::kflat_shim_memory_read_user(address, into, length as u64) };
         if failed == 0 { Ok(()) } else { Err(Unreadable) }
+    }
+
+    #[inline]
+    fn allocation(&mut self, address: u64) -> Option<Range<u64>> {
+        self.allocations.around(address)
     }
 }
 

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "containers.h"
 #include "kflat_test.h"
 
 static struct dentry *directory;
@@ -73,6 +74,11 @@ static int case_find(void)
 	return !node || node->id != 3;
 }
 
+static int case_contain(void)
+{
+	return kflat_test_call_contain() != KFLAT_TEST_MAGIC;
+}
+
 static int case_hammer(void)
 {
 	u64 wrong = kflat_test_hammer(20000);
@@ -111,6 +117,7 @@ static const struct {
 	{ "many", case_many },		/* kflat_test_many(1, 2, ... 10) */
 	{ "numbers", case_numbers },	/* kflat_test_target(.., 1), then 2, 3, 4 and 5 */
 	{ "find", case_find },		/* kflat_test_find(.., 3) */
+	{ "contain", case_contain },	/* kflat_test_contain(), under a bit spinlock */
 	{ "hammer", case_hammer },	/* kflat_test_target() on all CPUs at once */
 	{ "int3", case_int3 },		/* registers around kflat_test_by_int3() */
 	{ "ftrace", case_ftrace },	/* registers around kflat_test_by_ftrace() */
@@ -158,6 +165,7 @@ DEFINE_SHOW_ATTRIBUTE(result);
 static int facts_show(struct seq_file *out, void *unused)
 {
 	kflat_test_data_facts(out);
+	kflat_test_containers_facts(out);
 	kflat_test_registers_facts(out);
 	return 0;
 }
@@ -169,6 +177,11 @@ static int __init kflat_test_init(void)
 
 	if (error)
 		return error;
+	error = kflat_test_containers_init();
+	if (error) {
+		kflat_test_data_exit();
+		return error;
+	}
 	directory = debugfs_create_dir("kflat_test", NULL);
 	debugfs_create_file("call", 0200, directory, NULL, &call_operations);
 	debugfs_create_file("result", 0400, directory, NULL, &result_fops);
@@ -179,6 +192,7 @@ static int __init kflat_test_init(void)
 static void __exit kflat_test_exit(void)
 {
 	debugfs_remove(directory);
+	kflat_test_containers_exit();
 	kflat_test_data_exit();
 }
 

@@ -5,9 +5,11 @@
 //! them at the end.
 
 mod bad_input;
+mod captured;
 mod child;
 mod client;
 mod command;
+mod containers;
 mod executor;
 mod facts;
 mod hits;
@@ -51,6 +53,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("views", views::STORIES),
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
+    ("containers", containers::STORIES),
     ("bad_input", bad_input::STORIES),
     ("tools", tools::STORIES),
     ("loading", loading::STORIES),

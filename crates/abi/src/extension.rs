@@ -159,6 +159,9 @@ pub const REASON_EXPRESSION: u32 = 17;
 /// Memory of a process that is not present; only a context that may sleep can
 /// bring it in.
 pub const REASON_USER_ABSENT: u32 = 18;
+/// An address is in no object that an allocator gave out, or the object's bounds
+/// are not known.
+pub const REASON_NO_OBJECT: u32 = 19;
 
 record! {
     /// Bytes of *memory* that changed in the kernel while the capture ran.

@@ -111,6 +111,9 @@ const CONSTANTS: &[(&str, u32)] = &[
         extension::REASON_DIAGNOSTICS_DROPPED,
     ),
     ("KFLAT_REASON_UNALIGNED", extension::REASON_UNALIGNED),
+    ("KFLAT_REASON_EXPRESSION", extension::REASON_EXPRESSION),
+    ("KFLAT_REASON_USER_ABSENT", extension::REASON_USER_ABSENT),
+    ("KFLAT_REASON_NO_OBJECT", extension::REASON_NO_OBJECT),
 ];
 
 fn c_struct<S: CStruct>(out: &mut impl Write) -> fmt::Result {

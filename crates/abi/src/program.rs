@@ -114,8 +114,28 @@ record! {
         when: u32,
         /// Which of the calls that fit is captured, from 1; 0: the first.
         nth: u32,
+        /// How the kernel's allocator describes its objects, for
+        /// [`code::OBJECT_START`] and [`code::OBJECT_END`]; 0: not known.
+        slabs: Slabs,
         /// Zero.
-        reserved: [u64; 2],
+        reserved: [u64; 1],
+    }
+}
+
+record! {
+    /// Where the slab allocator (SLUB) keeps what tells the objects in a slab
+    /// apart. All are offsets, and wrong ones do no harm.
+    pub struct Slabs, 8 bytes {
+        /// In what describes a slab (`struct slab`, before Linux 5.17 `struct page`):
+        /// the pointer to its cache.
+        cache: u16,
+        /// In a cache (`struct kmem_cache`): the distance from object to object, a
+        /// `u32`.
+        size: u16,
+        /// In a cache: the bytes of an object, a `u32`.
+        object_size: u16,
+        /// In a cache: the bytes before the first object, a `u32`; 0: there are none.
+        red_left_pad: u16,
     }
 }
 

@@ -75,7 +75,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 _ => {
                     if let Err(Failure(address)) = self.instruction(instruction, &mut stack, scope)
                     {
-                        self.note(place, abi::REASON_EXPRESSION, address, first.into());
+                        let reason = match instruction.op {
+                            code::OBJECT_START | code::OBJECT_END => abi::REASON_NO_OBJECT,
+                            _ => abi::REASON_EXPRESSION,
+                        };
+                        self.note(place, reason, address, first.into());
                         return None;
                     }
                 }

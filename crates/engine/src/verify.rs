@@ -132,7 +132,7 @@ impl Verifier<'_> {
         demand(
             header.flags & !known == 0
                 && (conditional || header.when == 0)
-                && header.reserved == [0; 2]
+                && header.reserved == [0; 1]
                 && header.limits.reserved == 0,
             abi::REJECTED_RESERVED,
             0,

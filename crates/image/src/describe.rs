@@ -293,6 +293,9 @@ pub fn reason(reason: u32) -> &'static str {
         abi::REASON_OVERFLOW => "an address or size overflows",
         abi::REASON_DIAGNOSTICS_DROPPED => "further ones that were not recorded",
         abi::REASON_UNALIGNED => "a pointer that is not aligned",
+        abi::REASON_EXPRESSION => "an expression of the recipe could not be computed",
+        abi::REASON_USER_ABSENT => "memory of the process that is not present",
+        abi::REASON_NO_OBJECT => "in no allocated object whose bounds are known",
         _ => "for a reason that this version does not know",
     }
 }

@@ -224,6 +224,10 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
         flags,
         when,
         nth: recipe.nth.as_ref().map_or(0, |nth| nth.value),
+        slabs: match views.pool.asks_the_allocator() {
+            true => crate::slabs::layout(views.btf).unwrap_or_default(),
+            false => abi::Slabs::default(),
+        },
     });
     Compiled {
         target,

@@ -35,6 +35,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) when: Option<u32>,
     /// Which call, from 1; 0: the first.
     pub(crate) nth: u32,
+    pub(crate) slabs: abi::Slabs,
 }
 
 #[derive(Default)]
@@ -170,6 +171,7 @@ pub(crate) fn encode(parts: &Parts<'_>) -> Vec<u8> {
         flags: parts.flags | parts.when.map_or(0, |_| PROGRAM_WHEN),
         when: parts.when.unwrap_or(0),
         nth: parts.nth,
+        slabs: parts.slabs,
         layout_hash: parts.layout_hash,
         types: table(&mut bytes, &types),
         actions: table(&mut bytes, &actions),

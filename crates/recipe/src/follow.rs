@@ -8,7 +8,7 @@ use crate::diagnostics::{Problem, Span};
 use crate::formula::instruction;
 use crate::names::{find_field, is_char, is_function};
 use crate::scope::{Scope, Word};
-use crate::syntax::{Allocated, How, PerCpu, Spanned, Treatment, TypeName};
+use crate::syntax::{Allocated, How, PerCpu, Spanned, Treatment};
 use crate::views::{Aim, Views};
 
 impl<'a> Views<'a> {
@@ -23,10 +23,20 @@ impl<'a> Views<'a> {
     ) -> Option<Aim> {
         let mut aim = self.way(to, treatment, span, scope)?;
         aim.action.tag_mask |= treatment.tag_mask;
+        self.keep_tag_bits_free(&aim);
         self.decode(&mut aim, treatment, scope)?;
         self.flags(&mut aim, treatment)?;
         self.hand_down(&mut aim, treatment, scope)?;
         Some(aim)
+    }
+
+    /// Has what a tagged pointer leads to aligned in the image as it was, so that
+    /// masking the tag gives its address there too.
+    fn keep_tag_bits_free(&mut self, aim: &Aim) {
+        let align = (u32::from(aim.action.tag_mask) + 1).next_power_of_two();
+        if let Some(view) = self.views.get_mut(aim.action.target as usize) {
+            view.align = view.align.max(align);
+        }
     }
 
     fn way(
@@ -96,9 +106,7 @@ impl<'a> Views<'a> {
                 );
                 return None;
             }
-            How::Allocated { part, of } => {
-                self.allocated(to, *part, of.as_ref(), treatment, span, scope)?
-            }
+            How::Allocated { .. } => self.allocated(to, treatment, span, scope)?,
             How::ContainerOf { of, by } => {
                 let id = self.asked_type(of)?;
                 let offset = self.byte_offset(id, by)?;
@@ -181,12 +189,13 @@ impl<'a> Views<'a> {
     fn allocated(
         &mut self,
         to: Option<TypeId>,
-        part: Allocated,
-        of: Option<&'a Spanned<TypeName>>,
         treatment: &'a Treatment,
         span: Span,
         scope: &Scope<'_>,
     ) -> Option<Aim> {
+        let How::Allocated { part, of, max } = &treatment.how else {
+            return None;
+        };
         let target = match (of, to) {
             (Some(name), _) => self.asked(name, treatment, scope.environment)?,
             (None, Some(to)) if self.btf.size(to).is_some() => {
@@ -197,7 +206,7 @@ impl<'a> Views<'a> {
         let size = self.views[target as usize].size;
         let mut aim = Aim::new(abi::OP_POINTER, target, 1);
         let step = |op| instruction(op, 0, false, 0);
-        if part == Allocated::Whole {
+        if *part == Allocated::Whole {
             let start = [step(code::POINTER), step(code::OBJECT_START)];
             aim.extra.start = self.pool.expression(&start);
         }
@@ -211,6 +220,7 @@ impl<'a> Views<'a> {
             count.push(instruction(code::CONSTANT, 0, false, size));
             count.push(step(code::DIVIDE));
         }
+        at_most(&mut count, *max);
         aim.action.count = abi::Operand {
             kind: abi::OPERAND_EXPRESSION,
             value: self.pool.expression(&count),
@@ -384,4 +394,18 @@ impl<'a> Views<'a> {
         }
         field.offset()
     }
+}
+
+/// Has the number on the stack be no more than `max`.
+pub(crate) fn at_most(steps: &mut Vec<Instruction>, max: Option<u32>) {
+    let Some(max) = max else { return };
+    let step = |op, value| instruction(op, 0, false, value);
+    steps.extend([
+        step(code::DUPLICATE, 0),
+        step(code::CONSTANT, max),
+        step(code::LESS, 0),
+        step(code::EXCHANGE, 0),
+        step(code::CONSTANT, max),
+        step(code::SELECT, 0),
+    ]);
 }

@@ -284,7 +284,10 @@ fn root(
         return 2;
     }
     if to == TypeId::VOID {
-        let _ = writeln!(text, "    {name}: rest of object {KERNEL};  // {declared}");
+        let _ = writeln!(
+            text,
+            "    {name}: rest of object max 64K {KERNEL};  // {declared}"
+        );
         return 1;
     }
     if btf.size(to).is_none_or(|size| size == 0) {

@@ -31,6 +31,7 @@ mod parser;
 mod pool;
 mod roots;
 mod scope;
+mod slabs;
 mod syntax;
 mod views;
 

@@ -31,6 +31,12 @@ impl Pool {
         number
     }
 
+    /// Whether an expression asks for the bounds of an allocated object.
+    pub(crate) fn asks_the_allocator(&self) -> bool {
+        let asks = |op| matches!(op, code::OBJECT_START | code::OBJECT_END);
+        self.code.iter().any(|step| asks(step.op))
+    }
+
     /// The number of a global.
     ///
     /// # Errors

@@ -243,7 +243,8 @@ fn mistakes_are_shown_at_their_place_with_the_nearest_name() {
 fn a_function_s_name_is_enough() {
     let text = generate("visit", &types()).expect("a recipe");
     assert!(text.contains("// int visit("), "{text}");
-    assert!(text.contains("buf: rest of object"), "{text}");
+    assert!(text.contains("buf: rest of object max 64K"), "{text}");
+    assert!(text.contains("private: rest of object max 4K"), "{text}");
     assert!(text.contains("title as title_user: user string"), "{text}");
     assert!(
         text.contains("struct item {\n    text: string max 256;"),
@@ -288,7 +289,7 @@ fn options_of_automatic_captures_are_written_down() {
     let followed: Vec<String> = (actions(&compiled, "struct node").into_iter())
         .map(|(path, _)| path)
         .collect();
-    assert_eq!(followed, ["name.name", "call", "names"]);
+    assert_eq!(followed, ["name.name", "private", "call", "names"]);
     for (when, message) in [
         ("len >", "expected a number"),
         (

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kflat_abi::program::Program;
+use kflat_abi::program::{Program, Slabs};
 use kflat_btf::{Btf, NamedKind};
 use kflat_recipe::{Compiled, check_layout, check_rules, compile, generate};
 
@@ -55,6 +55,26 @@ fn what_is_known_of_the_kernel_holds_for_every_kernel() {
     for (kernel, btf) in kernels() {
         check_rules(kflat_recipe::KNOWLEDGE, "knowledge.kflat", &btf)
             .unwrap_or_else(|error| panic!("{}: {error}", kernel.display()));
+    }
+}
+
+#[test]
+fn how_slabs_are_described_is_known_of_every_kernel() {
+    for (kernel, btf) in kernels() {
+        let plain = good("recipe vfs_read { file; }", &kernel, &btf);
+        let slabs = |compiled: &Compiled| Program::find(&compiled.program).map(|p| p.slabs());
+        assert_eq!(slabs(&plain), Some(Slabs::default()));
+        let asks = good("recipe vfs_read { buf: whole object; }", &kernel, &btf);
+        let found = slabs(&asks).expect("a program");
+        // As `pahole` shows the members, the same on all three.
+        assert_eq!(
+            (found.size, found.object_size),
+            (24, 28),
+            "{}",
+            kernel.display()
+        );
+        assert!(matches!(found.cache, 8 | 24), "{found:?}");
+        assert!(matches!(found.red_left_pad, 80 | 88), "{found:?}");
     }
 }
 

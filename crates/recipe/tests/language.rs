@@ -309,6 +309,8 @@ fn each_way_that_a_program_knows_has_its_words() {
         ("any: keep as struct thing;", abi::OP_POINTER),
         ("any: whole object;", abi::OP_POINTER),
         ("any: rest of object as s32;", abi::OP_POINTER),
+        ("any: whole object max 64;", abi::OP_POINTER),
+        ("any: rest of object as s32 max 4;", abi::OP_POINTER),
         ("any: per cpu as struct thing;", abi::OP_PER_CPU),
         ("any: this cpu as struct thing array 2;", abi::OP_POINTER),
         ("any: as struct thing * array 3;", abi::OP_POINTER),
@@ -374,6 +376,22 @@ fn a_tree_is_walked_by_its_nodes() {
             (48, abi::OP_POINTER, 0, -32, true),
         ]
     );
+}
+
+#[test]
+fn what_tagged_pointers_lead_to_keeps_its_alignment() {
+    for (mask, align) in [("0", 8), ("3", 8), ("0xff", 256), ("0x80", 256)] {
+        let compiled = good(&format!(
+            "recipe probe {{ thing; }} struct thing {{ any: tagged {mask} as struct rb_node; }}"
+        ));
+        let program = program(&compiled);
+        let target = action(&compiled, "any").target;
+        assert_eq!(
+            program.type_at(target).map(|view| view.align),
+            Some(align),
+            "{mask}"
+        );
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub const GLOBAL: u8 = 18;
 /// `→` parameter `value` of the type.
 pub const PARAMETER: u8 = 19;
 /// `a →` the address of the allocator's object that `a` is in; fails if none is
-/// known.
+/// known (`REASON_NO_OBJECT`).
 pub const OBJECT_START: u8 = 20;
 /// `a →` the address behind the last byte of the allocator's object that `a` is
 /// in; fails if none is known.

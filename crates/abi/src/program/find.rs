@@ -2,7 +2,8 @@
 
 use super::code::Instruction;
 use super::{
-    Action, Case, Extra, Global, Header, Limits, MAGIC, PROGRAM_WHEN, Root, Table, Type, VERSION,
+    Action, Case, Extra, Global, Header, Limits, MAGIC, PROGRAM_WHEN, Root, Slabs, Table, Type,
+    VERSION,
 };
 use crate::record::Record;
 
@@ -30,6 +31,9 @@ enum Which {
     Code = 80,
     Globals = 88,
 }
+
+/// Where the header has its [`Slabs`].
+const SLABS: usize = 136;
 
 impl Which {
     /// The table; `None`: it is outside of the program or misaligned.
@@ -117,6 +121,13 @@ impl<'a> Program<'a> {
         self.header().limits
     }
 
+    /// How the allocator describes its objects.
+    #[must_use]
+    pub fn slabs(&self) -> Slabs {
+        let bytes = self.bytes.get(SLABS..);
+        bytes.and_then(Slabs::decode).unwrap_or(Slabs::ZERO)
+    }
+
     #[inline]
     fn record<R: Record>(&self, which: Which, index: u32) -> Option<R> {
         record_at(which.find(self.bytes, R::SIZE)?, index)
@@ -195,8 +206,8 @@ fn record_at<R: Record>(table: &[u8], index: u32) -> Option<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, Which};
-    use crate::program::Header;
+    use super::{Program, SLABS, Table, Which};
+    use crate::program::{Header, MAGIC, Slabs, VERSION};
     use crate::record::Record;
 
     #[test]
@@ -219,5 +230,26 @@ mod tests {
             let found = bytes.get(at..).and_then(Table::decode);
             assert_eq!(found.map(|table| table.offset as usize), Some(at));
         }
+    }
+    #[test]
+    fn the_allocators_layout_is_where_the_header_has_it() {
+        let slabs = Slabs {
+            cache: 1,
+            size: 2,
+            object_size: 3,
+            red_left_pad: 4,
+        };
+        let header = Header {
+            magic: MAGIC,
+            version: VERSION,
+            size: Header::SIZE as u32,
+            slabs,
+            ..Header::default()
+        };
+        let mut bytes = [0; Header::SIZE];
+        header.encode(&mut bytes);
+        assert_eq!(bytes.get(SLABS..).and_then(Slabs::decode), Some(slabs));
+        let program = Program::find(&bytes);
+        assert_eq!(program.map(|program| program.slabs()), Some(slabs));
     }
 }

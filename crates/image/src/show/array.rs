@@ -1,10 +1,10 @@
-//! Shows arrays and lists.
+//! Shows arrays, lists and trees.
 
 use kflat_btf::{Kind, TypeId};
 
 use super::printer::{Paint, Stop, clean, is_text, quoted};
 use super::tree::{At, Segment, Tree, scalar};
-use crate::typed::{Aim, Elements, Value};
+use crate::typed::{Aim, Elements, Order, Value};
 
 /// From how many equal elements on they are shown as one.
 const RUN: u64 = 4;
@@ -204,13 +204,19 @@ impl Tree<'_, '_, '_> {
         self.end_element()
     }
 
-    /// A list that the recipe captured as a list.
+    /// A list or tree that the recipe captured as one.
     pub(super) fn list(&mut self, mut elements: Elements, at: At) -> Result<(), Stop> {
         let (name, link) = (
             self.typed.btf().type_name(elements.of),
             self.typed.link_name(&elements),
         );
-        self.printer.put(Paint::Note, "/* list of ");
+        self.printer.put(
+            Paint::Note,
+            match elements.order {
+                Order::List => "/* list of ",
+                Order::Tree => "/* tree of ",
+            },
+        );
         self.printer.put(Paint::Type, &clean(&name));
         if let Some(link) = link {
             self.printer

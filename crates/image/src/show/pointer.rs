@@ -50,7 +50,7 @@ impl<'i> Tree<'_, 'i, '_> {
         if aim.count != 1 || aim.value.of == TypeId::VOID {
             self.elements_of(aim, at)
         } else if is_object
-            && self.typed.list(&aim.value).is_none()
+            && self.typed.contents(&aim.value).is_none()
             && !self.typed.is_link(aim.value.of)
         {
             self.printer.open()?;

@@ -238,7 +238,7 @@ impl<'i> Tree<'_, 'i, '_> {
     }
 
     fn composite(&mut self, value: &Value, at: At) -> Result<(), Stop> {
-        if let Some(elements) = self.typed.list(value) {
+        if let Some(elements) = self.typed.contents(value) {
             return self.list(elements, at);
         }
         let size = self.typed.btf().size(value.of).unwrap_or(0);

@@ -1,27 +1,40 @@
-//! Lists that the recipe captured as lists.
+//! Lists that the recipe captured as lists; [trees](super::tree) likewise.
 
 use kflat_abi::program::OP_LIST;
 use kflat_btf::TypeId;
 
 use super::{Typed, Value, View};
 
-/// Goes through a list's elements, from a `struct list_head` that heads it.
+/// How elements are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One behind the other, by `struct list_head`.
+    List,
+    /// In a tree, by `struct rb_node`, from the leftmost on.
+    Tree,
+}
+
+/// Goes through the elements of a list or tree, from what heads it.
 #[derive(Clone, Copy, Debug)]
 pub struct Elements {
-    head: u64,
+    /// How they are put together.
+    pub order: Order,
+    pub(super) head: u64,
     /// The link that was passed last.
-    at: u64,
+    pub(super) at: u64,
     /// The program's type of the elements.
-    index: u32,
+    pub(super) index: u32,
     /// The type of the elements.
     pub of: TypeId,
-    head_type: TypeId,
+    pub(super) link_type: TypeId,
     /// Offset of the link in an element.
     pub link: u64,
-    size: u64,
-    /// How many may still come: no more than there are pointers.
-    rest: u64,
-    /// Whether the walk came back to the head.
+    pub(super) size: u64,
+    /// How many steps may still be taken: as many as the image's pointers allow.
+    pub(super) rest: u64,
+    /// Whether nothing of it was left out, as far as the walk came.
+    pub(super) whole: bool,
+    /// Whether the walk came to the end, and all elements were captured.
     pub complete: bool,
 }
 
@@ -37,32 +50,37 @@ impl<'i> Typed<'i> {
         // A head that was never initialised is an empty list.
         let empty = self.bytes(value, 8).is_some_and(|word| word == [0; 8]);
         Some(Elements {
+            order: Order::List,
             head: value.offset,
             at: value.offset,
             index: action.target,
             of: TypeId(view.btf_id),
-            head_type: value.of,
+            link_type: value.of,
             link: u64::from(action.link),
             size: u64::from(view.size),
             rest: self.image.header().ptr_count,
+            whole: true,
             complete: empty,
         })
     }
 
-    /// The next element of a list; `None` at its end, or where the rest was not
-    /// captured.
+    /// The list or tree that `value` is the head of.
+    #[must_use]
+    pub fn contents(&self, value: &Value) -> Option<Elements> {
+        self.list(value).or_else(|| self.tree(value))
+    }
+
+    /// The next element of a list or tree; `None` at its end, or where the rest was
+    /// not captured.
     pub fn next_element(&self, elements: &mut Elements) -> Option<Value> {
         if elements.complete {
             return None;
         }
-        let target = self.image.target(elements.at)?;
-        if target == elements.head {
-            elements.complete = true;
-            return None;
-        }
-        elements.rest = elements.rest.checked_sub(1)?;
-        elements.at = target;
-        let offset = target.checked_sub(elements.link)?;
+        let link = match elements.order {
+            Order::List => self.next_link(elements)?,
+            Order::Tree => self.next_node(elements)?,
+        };
+        let offset = link.checked_sub(elements.link)?;
         let end = offset.checked_add(elements.size)?;
         (end <= self.image.header().memory_size).then_some(Value {
             offset,
@@ -76,10 +94,21 @@ impl<'i> Typed<'i> {
         })
     }
 
-    /// The member that links a list's elements.
+    fn next_link(&self, elements: &mut Elements) -> Option<u64> {
+        let target = self.image.target(elements.at)?;
+        if target == elements.head {
+            elements.complete = true;
+            return None;
+        }
+        elements.rest = elements.rest.checked_sub(1)?;
+        elements.at = target;
+        Some(target)
+    }
+
+    /// The member that links the elements.
     #[must_use]
     pub fn link_name(&self, elements: &Elements) -> Option<String> {
-        self.member_at(elements.of, elements.link, elements.head_type)
+        self.member_at(elements.of, elements.link, elements.link_type)
     }
 
     /// The member at `offset` of a type, as C writes it: `f_path.dentry`. Of

@@ -12,9 +12,10 @@ mod index;
 mod list;
 mod path;
 mod pointer;
+mod tree;
 mod value;
 
-pub use list::Elements;
+pub use list::{Elements, Order};
 pub(crate) use path::root_name;
 pub use path::{Path, PathError, Step};
 pub use pointer::{Aim, Pointer};

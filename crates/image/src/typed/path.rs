@@ -167,13 +167,13 @@ impl<'i> Typed<'i> {
     fn step_to_element(&self, here: Here<'i>, index: u64, at: &str) -> Result<Value, PathError> {
         let value = match here {
             Here::Pointer(pointer) => match self.lead(&pointer, 0, at)? {
-                // A root that is a list's head.
-                head if self.list(&head).is_some() => head,
+                // A root that is the head of a list or tree.
+                head if self.contents(&head).is_some() => head,
                 _ => return self.lead(&pointer, index, at),
             },
             Here::Value(value) => value,
         };
-        if let Some(mut elements) = self.list(&value) {
+        if let Some(mut elements) = self.contents(&value) {
             for count in 0..=index {
                 match self.next_element(&mut elements) {
                     Some(element) if count == index => return Ok(element),
@@ -202,7 +202,7 @@ impl<'i> Typed<'i> {
             Shape::Pointer(pointer) => {
                 let pointer = self.anywhere(pointer, value.of);
                 match self.lead(&pointer, 0, at)? {
-                    head if self.list(&head).is_some() => {
+                    head if self.contents(&head).is_some() => {
                         self.step_to_element(Here::Value(head), index, at)
                     }
                     _ => self.lead(&pointer, index, at),

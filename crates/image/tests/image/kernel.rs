@@ -149,7 +149,7 @@ pub(crate) fn types() -> Vec<u8> {
 pub(crate) struct Kernel(BTreeMap<u64, Vec<u8>>);
 
 impl Kernel {
-    fn put(&mut self, address: u64, words: &[u64]) -> &mut Vec<u8> {
+    pub(crate) fn put(&mut self, address: u64, words: &[u64]) -> &mut Vec<u8> {
         let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         self.0.entry(address).or_insert(bytes)
     }

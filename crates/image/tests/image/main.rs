@@ -8,5 +8,6 @@ mod format;
 mod hostile;
 mod kernel;
 mod load;
+mod trees;
 mod verify;
 mod views;

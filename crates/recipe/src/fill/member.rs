@@ -405,6 +405,7 @@ impl<'a> Views<'a> {
         }
         let (element, _) = elements(self.btf, found.of);
         let environment = scope.environment;
+        let mut most = None;
         let (target, count) = match &treatment.how {
             How::Bytes(count) => (Some(self.bytes()), Some(count)),
             How::Pointer {
@@ -419,10 +420,14 @@ impl<'a> Views<'a> {
             How::Allocated {
                 part: Allocated::Rest,
                 of,
-            } => match of {
-                Some(name) => (self.asked(name, treatment, environment), None),
-                None => (self.target(element, treatment, environment), None),
-            },
+                max,
+            } => {
+                most = *max;
+                match of {
+                    Some(name) => (self.asked(name, treatment, environment), None),
+                    None => (self.target(element, treatment, environment), None),
+                }
+            }
             _ => {
                 let message = format!("`{}` has no size of its own", found.path);
                 self.problem(Problem::new(message, found.span, "a flexible array").help(
@@ -446,7 +451,7 @@ impl<'a> Views<'a> {
         }
         let count = match count {
             Some(count) => self.number(count, &scope),
-            None => Some(self.rest(found.at, size)),
+            None => Some(self.rest(found.at, size, most)),
         };
         let Some(count) = count.filter(|count| filling.contains(*count)) else {
             return;
@@ -466,11 +471,11 @@ impl<'a> Views<'a> {
         });
     }
 
-    /// How many elements the allocator's object has room for behind `at`.
-    fn rest(&mut self, at: u64, size: u32) -> abi::Operand {
+    /// How many elements the allocator's object has room for behind `at`, at most `most`.
+    fn rest(&mut self, at: u64, size: u32, most: Option<u32>) -> abi::Operand {
         use abi::code;
         let step = |op, value| crate::formula::instruction(op, 0, false, value);
-        let all = [
+        let mut all = vec![
             step(code::ELEMENT, 0),
             step(code::OBJECT_END, 0),
             step(code::ELEMENT, 0),
@@ -480,6 +485,7 @@ impl<'a> Views<'a> {
             step(code::CONSTANT, size.max(1)),
             step(code::DIVIDE, 0),
         ];
+        crate::follow::at_most(&mut all, most);
         abi::Operand {
             kind: abi::OPERAND_EXPRESSION,
             value: self.pool.expression(&all),

@@ -11,21 +11,28 @@ use crate::names::{find_field, find_type, is_char, pointee};
 use crate::parser::parse;
 use crate::syntax::MemberRule;
 
-/// Links inside of other structures: where they lead is known only from what
-/// they link.
-const LINKS: [&str; 8] = [
+/// Links inside of other structures, and what holds objects of any type: where
+/// they lead is known only from what they link.
+const LINKS: [&str; 12] = [
     "list_head",
     "hlist_head",
     "hlist_node",
     "hlist_bl_node",
+    "hlist_nulls_head",
+    "hlist_nulls_node",
     "llist_node",
     "llist_head",
     "rb_node",
     "callback_head",
+    "xarray",
+    "maple_tree",
 ];
 
 /// Rules that a recipe is given, more is no use to a reader.
 const MOST_RULES: usize = 64;
+
+/// Bytes that a `void *` is followed for.
+const MOST_UNTYPED: &str = "4K";
 
 pub(super) struct Rules<'a> {
     btf: &'a Btf,
@@ -250,6 +257,13 @@ impl<'a> Rules<'a> {
                 continue;
             }
             let declared = btf.declaration(field.of, member);
+            if pointers && self.is_untyped(field.of) {
+                let _ = writeln!(
+                    body,
+                    "    {member}: rest of object max {MOST_UNTYPED} if (s64)value < 0;  // {declared}"
+                );
+                continue;
+            }
             let Some(to) = self.followed(field.of) else {
                 let contained = btf.resolve(field.of);
                 level.extend(btf.composite(contained).map(|_| contained));
@@ -264,6 +278,17 @@ impl<'a> Rules<'a> {
                 }
             }
         }
+    }
+
+    /// Whether it is a `void *` into the kernel's own memory.
+    fn is_untyped(&self, of: TypeId) -> bool {
+        let btf = self.btf;
+        let Kind::Pointer(tagged) = btf.kind(btf.resolve(of)) else {
+            return false;
+        };
+        pointee(btf, of) == Some(TypeId::VOID)
+            && !btf.has_tag(*tagged, "user")
+            && !btf.has_tag(*tagged, "percpu")
     }
 
     /// What a pointer leads to, where it is worth following: its type is known and

@@ -160,6 +160,7 @@ impl Parser {
                 How::Allocated {
                     part: Allocated::Whole,
                     of: self.as_type()?,
+                    max: self.max()?,
                 }
             }
             "rest" => {
@@ -168,6 +169,7 @@ impl Parser {
                 How::Allocated {
                     part: Allocated::Rest,
                     of: self.as_type()?,
+                    max: self.max()?,
                 }
             }
             "container" => {
@@ -203,11 +205,16 @@ impl Parser {
         } else {
             None
         };
-        let max = match self.accept_word("max") {
-            true => Some(self.number32()?),
-            false => None,
-        };
+        let max = self.max()?;
         Ok(How::Container { kind, of, by, max })
+    }
+
+    /// `max N`
+    fn max(&mut self) -> Parsed<Option<u32>> {
+        match self.accept_word("max") {
+            true => self.number32().map(Some),
+            false => Ok(None),
+        }
     }
 
     /// `EXPRESSION`, `until null`, `until EXPRESSION`

@@ -63,6 +63,8 @@ pub(crate) enum How {
     Allocated {
         part: Allocated,
         of: Option<Spanned<TypeName>>,
+        /// Elements at most.
+        max: Option<u32>,
     },
     ContainerOf {
         of: Spanned<TypeName>,
