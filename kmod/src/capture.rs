@@ -24,6 +24,7 @@ use crate::module::module;
 use crate::outcome::Outcome;
 use crate::ready::Ready;
 use crate::relay::{Held, Relay};
+use crate::self_test::CaptureClock;
 use crate::signal::Signal;
 use crate::symbols::KernelSymbols;
 use crate::task;
@@ -383,12 +384,13 @@ fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
     let area = data.target.as_mut()?.words();
     let regions = (&mut *data.work, area, &mut data.state);
     let memory = &mut data.memory;
+    let clock = CaptureClock::of(data.hit.mode);
     kflat_engine::capture(
         &ready.verified()?,
         regions,
         &inputs,
         memory,
-        &Monotonic,
+        &clock,
         &mut Quiet,
     )?;
     Some(())
@@ -413,7 +415,8 @@ fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
         line: &mut data.line,
     };
     let memory = &mut data.memory;
-    kflat_engine::capture(&verified, regions, &inputs, memory, &Monotonic, &mut trace)?;
+    let clock = CaptureClock::of(data.hit.mode);
+    kflat_engine::capture(&verified, regions, &inputs, memory, &clock, &mut trace)?;
     Some(())
 }
 
