@@ -1,4 +1,4 @@
-//! Checks what came of a test: the image is loaded at new addresses, and what is there
+//! Checks what came of a test: the image is saved, loaded at new addresses, and what is there
 //! is compared with the test's description, values and shape.
 
 mod comparison;
@@ -7,7 +7,7 @@ mod loaded;
 mod mismatch;
 mod origins;
 
-use kflat_image::Image;
+use kflat_image::{Additions, Image, save};
 
 use crate::SelfTest;
 use comparison::Comparison;
@@ -31,15 +31,20 @@ pub struct Outcome {
 /// # Errors
 /// The first difference.
 pub fn check(test: &SelfTest, outcome: &Outcome) -> Result<(), Mismatch> {
-    let image = Image::open(outcome.image.clone())?;
+    let data = Data::of(test);
+    let additions = Additions {
+        program: data.program(),
+        ..Additions::default()
+    };
+    let saved = save(&outcome.image, &additions)?;
+    let image = Image::open(saved.clone())?;
     if let Some(warning) = image.warnings().first() {
         return Err(Mismatch::Warning(warning.clone()));
     }
-    let data = Data::of(test);
     let comparison = Comparison::new(test, &data, &image, outcome)?;
     comparison.report()?;
     for how in [How::Mapped, How::Fragments] {
-        let memory = Memory::load(&outcome.image, how)?;
+        let memory = Memory::load(&saved, how)?;
         comparison.memory(&memory, how)?;
     }
     Ok(())

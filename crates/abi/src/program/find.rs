@@ -1,7 +1,7 @@
 //! Finds the tables of a program.
 
 use super::code::Instruction;
-use super::{Action, Case, Extra, Global, Header, Limits, MAGIC, Root, Table, Type, VERSION};
+use super::{Action, Case, Extra, Global, Header, Limits, MAGIC, NONE, Root, Table, Type, VERSION};
 use crate::record::Record;
 
 /// A program's tables, found but not verified: every accessor checks its bounds.
@@ -118,6 +118,24 @@ impl<'a> Program<'a> {
     #[must_use]
     pub fn type_at(&self, index: u32) -> Option<Type> {
         record_at(self.types, index)
+    }
+
+    /// Bytes of an object of `count` elements of type `index`; of a type with a
+    /// flexible array, of one with so many in its array. 0: there is no such type.
+    #[must_use]
+    pub fn object_size(&self, index: u32, count: u32) -> u64 {
+        let Some(view) = self.type_at(index) else {
+            return 0;
+        };
+        // At most 2^64 - 2^33 + 1, and 2^32 more.
+        let all = |size: u32| u64::from(size) * u64::from(count);
+        if view.tail == NONE {
+            return all(view.size);
+        }
+        let tail = self.type_at(view.tail).map_or(0, |tail| all(tail.size));
+        u64::from(view.tail_offset)
+            .saturating_add(tail)
+            .max(view.size.into())
     }
 
     /// Action `index`.

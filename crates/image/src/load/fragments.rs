@@ -259,8 +259,8 @@ fn ends(extension: &Extension, locator: &Locator) -> Vec<u64> {
         ..
     } in extension.objects()
     {
-        let size = program.type_at(*type_index).map_or(0, |view| view.size);
-        let end = offset.saturating_add(u64::from(size) * u64::from(*count));
+        let size = program.object_size(*type_index, *count);
+        let end = offset.saturating_add(size);
         if let Some((index, _)) = locator.find(*offset)
             && let Some(known) = ends.get_mut(index)
         {

@@ -57,7 +57,7 @@ impl<'a> Comparison<'a> {
         image: &'a Image,
         outcome: &'a Outcome,
     ) -> Result<Self, Mismatch> {
-        let origins = Origins::find(test, data, image, outcome)?;
+        let origins = Origins::find(test, image, outcome)?;
         Ok(Self {
             test,
             data,

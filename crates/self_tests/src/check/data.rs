@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kflat_abi::program::{NONE, Program, Type};
-
 use crate::SelfTest;
 use crate::assemble::{assemble, size};
 use crate::memory::{Put, Word};
@@ -32,20 +30,8 @@ impl Data {
         self.words.get(&at).copied().unwrap_or(Word::Number(0))
     }
 
-    /// Bytes of an object of `count` elements of type `index`.
-    pub(super) fn size(&self, index: u32, count: u32) -> u64 {
-        let Some(program) = Program::find(&self.program) else {
-            return 0;
-        };
-        let size = |view: Type| u64::from(view.size) * u64::from(count);
-        let Some(view) = program.type_at(index) else {
-            return 0;
-        };
-        match program.type_at(view.tail) {
-            Some(tail) if view.tail != NONE => {
-                (u64::from(view.tail_offset) + size(tail)).max(view.size.into())
-            }
-            _ => size(view),
-        }
+    /// The program that captures it.
+    pub(super) fn program(&self) -> &[u8] {
+        &self.program
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kflat_image::Image;
 
-use super::{Data, Mismatch, Outcome};
+use super::{Mismatch, Outcome};
 use crate::expected::Fragment;
 use crate::{GLOBAL_WORDS, PER_CPU_MARK, SelfTest};
 
@@ -33,15 +33,17 @@ pub(super) struct Origins {
 }
 
 /// All fragments of `image`, ascending by address.
-fn fragments(image: &Image, data: &Data) -> Result<Vec<Found>, Mismatch> {
+fn fragments(image: &Image) -> Result<Vec<Found>, Mismatch> {
     let extension = image.extension().ok_or(Mismatch::Untold("addresses"))?;
+    let program = extension.program();
+    let program = program.ok_or(Mismatch::Untold("its program"))?;
     let mut all = Vec::new();
     for (fragment, address) in image.fragments().zip(extension.origins()) {
         let inside = fragment.offset..fragment.offset + fragment.size;
         let objects = extension.objects().iter();
         let ends = objects
             .filter(|object| inside.contains(&object.offset))
-            .map(|object| object.offset + data.size(object.type_index, object.count));
+            .map(|object| object.offset + program.object_size(object.type_index, object.count));
         let end = ends.max().unwrap_or(fragment.offset);
         all.push(Found {
             offset: fragment.offset,
@@ -56,11 +58,10 @@ fn fragments(image: &Image, data: &Data) -> Result<Vec<Found>, Mismatch> {
 impl Origins {
     pub(super) fn find(
         test: &SelfTest,
-        data: &Data,
         image: &Image,
         outcome: &Outcome,
     ) -> Result<Self, Mismatch> {
-        let found = fragments(image, data)?;
+        let found = fragments(image)?;
         let expected = test.image.fragments;
         Self::place(test, &found, image, outcome).ok_or_else(|| Mismatch::Fragments {
             found: found.iter().fold(String::new(), |mut text, found| {
