@@ -1,5 +1,15 @@
 //! The engine from the outside, over simulated memory.
 
+mod arrays;
+mod changes;
+mod choices;
+mod containers;
+mod expressions;
+mod limits;
+mod per_cpu;
+mod programs;
 mod properties;
 mod simulation;
 mod stories;
+mod trees;
+mod user;
