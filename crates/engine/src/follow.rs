@@ -90,7 +90,8 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         if value == address {
             return Some(Link { object, delta: 0 });
         }
-        let length = u64::from(view.size) * count;
+        // Fewer elements than the count may have been captured.
+        let length = self.work.object(object)?.length(self.program);
         self.link(place, object, value.wrapping_sub(address) as i64, length)
     }
 

@@ -283,7 +283,35 @@ fn a_flexible_array_is_handed_what_its_structure_is() {
             (report.reason, u64::from(image.objects[0].count)),
             (0, count)
         );
-        assert_eq!(image.fragments[0].1, u64::next_multiple_of(size, 8), "{count}");
+        assert_eq!(
+            image.fragments[0].1,
+            u64::next_multiple_of(size, 8),
+            "{count}"
+        );
         assert_eq!(image.memory[image.roots[0] as usize + 13], 4);
     }
+}
+
+#[test]
+fn a_pointer_may_lead_behind_what_the_limit_leaves_of_an_array() {
+    let mut kernel = Kernel::default();
+    kernel.map(A, 24);
+    kernel.map(B, 0x1000);
+    kernel.put_word(A, u64::MAX);
+    // It leads far behind the first of the elements, and all would be too many.
+    kernel.put_word(A + 8, B + 0x800);
+    let mut program = Builder::default();
+    let word = program.plain(8);
+    let mut shifted = pointers(8, word, member(0, 8));
+    shifted.shift = -0x800;
+    let view = program.type_(24, vec![shifted]);
+    program.argument(0, None, pointer(0, view));
+    program.limits.elements = 4;
+    let (report, image) = run(&mut kernel, &program.build(), &[A]);
+    let image = image.expect("an image");
+    assert_eq!(report.reason, abi::REASON_LIMIT_ELEMENTS);
+    assert_eq!(image.objects[1].count, 4);
+    let target = image.follow(image.roots[0] + 8);
+    let start = image.objects[1].offset;
+    assert_eq!(target - start, 0x800, "the image has room behind it");
 }
