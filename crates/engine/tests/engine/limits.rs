@@ -175,9 +175,9 @@ fn time_ends_long_arrays_and_large_copies_too() {
     program.argument(0, None, pointers(0, page, argument(1)));
     program.limits.time_ns = 4;
     let mut kernel = Kernel::default();
-    kernel.map(B, 4096 * 200);
+    kernel.map(B, 4096 * 100);
     kernel.clock.step = 1;
-    let (report, _) = run(&mut kernel, &program.build(), &[B, 200]);
+    let (report, _) = run(&mut kernel, &program.build(), &[B, 100]);
     assert_eq!(report.reason, abi::REASON_LIMIT_TIME);
-    assert!(kernel.read < 4096 * 100, "{}", kernel.read);
+    assert!(kernel.read < 4096 * 80, "{}", kernel.read);
 }

@@ -10,12 +10,14 @@ use kflat_abi::program::{
 use kflat_engine::verify;
 use proptest::prelude::*;
 
+use crate::simulation::faithful::is_faithful;
 use crate::simulation::kernel::Kernel;
 use crate::simulation::loader::Image;
 use crate::simulation::program::{
     Builder, action, argument, constant, container, embed, function, get, load, member, number, op,
     pointer, pointers, string,
 };
+use crate::simulation::random::words;
 use crate::simulation::run_in;
 
 const BASE: u64 = 0xffff_8880_0000_0000;
@@ -218,73 +220,22 @@ fn program(seeds: &[Vec<Seed>], tail: Seed, flags: u32) -> Vec<u8> {
     program.build()
 }
 
-/// Words by a seed: many are pointers to somewhere here.
-fn memory(seed: u64) -> Vec<u64> {
-    // xorshift64*
-    let mut state = seed | 1;
-    let mut random = move || {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    };
-    let mut word = || match random() % 13 {
-        0..6 => BASE + random() % SPACE / 8 * 8,
-        6 => BASE + random() % SPACE,
-        7 => ISLAND + random() % ISLAND_SIZE / 8 * 8,
-        8..12 => random() % 9,
-        _ => random(),
-    };
-    (0..SPACE / 8).map(|_| word()).collect()
-}
-
-fn machine(words: &[u64]) -> Kernel {
+fn machine(memory: u64) -> Kernel {
     let mut kernel = Kernel {
         per_cpu: PER_CPU.to_vec(),
         ..Kernel::default()
     };
     kernel.map(BASE, SPACE as usize);
     kernel.map(ISLAND, ISLAND_SIZE as usize);
-    for (word, value) in (0..).zip(words) {
-        kernel.put_word(BASE + 8 * word, *value);
+    for (word, value) in (0..).zip(words(memory, BASE, ISLAND + ISLAND_SIZE - BASE)) {
+        if word < SPACE / 8 {
+            kernel.put_word(BASE + 8 * word, value);
+        }
     }
     for word in 0..ISLAND_SIZE / 8 {
         kernel.put_word(ISLAND + 8 * word, BASE + 64 * word);
     }
     kernel
-}
-
-/// Every byte of an object is that of memory; a pointer leads to what memory's word
-/// led to.
-fn is_faithful(kernel: &Kernel, image: &Image, program: &Program<'_>) {
-    let word_of = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
-    let in_pointer = |at: u64| {
-        let before = image.pointers.partition_point(|pointer| *pointer <= at);
-        before > 0 && at - image.pointers[before - 1] < 8
-    };
-    for object in &image.objects {
-        let end = object.offset + program.object_size(object.type_index, object.count);
-        let mut at = object.offset;
-        while at < end {
-            if image.is_pointer(at) {
-                let was = word_of(kernel.bytes(image.original(at), 8).expect("mapped"));
-                let target = image.word(at);
-                let leads =
-                    (image.fragments.iter().zip(&image.origins)).any(|((start, _), origin)| {
-                        origin.wrapping_add(target.wrapping_sub(*start)) == was
-                    });
-                assert!(leads, "{was:#x} became {target:#x}");
-                at += 8;
-            } else if in_pointer(at) {
-                // An object at an odd place begins inside of another's word.
-                at += 1;
-            } else {
-                let was = kernel.bytes(image.original(at), 1).expect("mapped")[0];
-                assert_eq!(image.memory[at as usize], was, "at {at:#x} {object:?}");
-                at += 1;
-            }
-        }
-    }
 }
 
 /// Everything keeps to the limits.
@@ -333,7 +284,7 @@ proptest! {
     fn any_program_over_any_memory(
         seeds in prop::collection::vec(prop::collection::vec(seed(), 0..5), SIZES.len()),
         tail in seed(),
-        memory_seed in any::<u64>(),
+        memory in any::<u64>(),
         detect in any::<bool>(),
     ) {
         let flags = if detect { PROGRAM_DETECT_CHANGES } else { 0 };
@@ -341,7 +292,7 @@ proptest! {
         let verified = verify(&bytes);
         // A few are not right: a type that embeds itself.
         prop_assume!(verified.is_ok());
-        let mut kernel = machine(&memory(memory_seed));
+        let mut kernel = machine(memory);
         let (report, image) = run_in(&mut kernel, &bytes, &ARGUMENTS, WORK, AREA);
         let image = image.expect("an image");
         prop_assert_eq!(report.objects as usize, image.objects.len());
@@ -356,12 +307,12 @@ proptest! {
     fn any_program_in_any_room(
         seeds in prop::collection::vec(prop::collection::vec(seed(), 0..5), SIZES.len()),
         tail in seed(),
-        memory_seed in any::<u64>(),
+        memory in any::<u64>(),
         (work, area) in (1900..4000usize, 0..1500usize),
     ) {
         let bytes = program(&seeds, tail, PROGRAM_DETECT_CHANGES);
         prop_assume!(verify(&bytes).is_ok());
-        let mut kernel = machine(&memory(memory_seed));
+        let mut kernel = machine(memory);
         let (_, image) = run_in(&mut kernel, &bytes, &ARGUMENTS, work, area);
         if let Some(image) = image {
             let program = Program::find(&bytes).expect("verified");
@@ -374,7 +325,7 @@ proptest! {
     fn a_damaged_program_is_rejected_or_keeps_to_its_bounds(
         seeds in prop::collection::vec(prop::collection::vec(seed(), 0..5), SIZES.len()),
         tail in seed(),
-        memory_seed in any::<u64>(),
+        memory in any::<u64>(),
         damage in prop::collection::vec((any::<u32>(), any::<u8>(), any::<bool>()), 1..5),
     ) {
         let mut bytes = program(&seeds, tail, 0);
@@ -383,7 +334,7 @@ proptest! {
             bytes[at] = if small { value % 8 } else { value };
         }
         if verify(&bytes).is_ok() {
-            let mut kernel = machine(&memory(memory_seed));
+            let mut kernel = machine(memory);
             // A look at the clock is a millisecond: a second at most.
             kernel.clock.step = 1_000_000;
             let limit = Program::find(&bytes).expect("verified").limits().objects;
@@ -397,7 +348,7 @@ proptest! {
     fn bytes_behind_a_true_header_are_rejected_or_harmless(
         tables in prop::collection::vec(any::<u8>(), 800..2000),
         small in prop::collection::vec(0..12u8, 800..2000),
-        memory_seed in any::<u64>(),
+        memory in any::<u64>(),
     ) {
         // The header of a program, its tables made of noise, most of it small.
         let mut bytes = program(&vec![vec![]; SIZES.len()], Seed { kind: 0, place: 0, target: 0, numbers: [0; 4] }, 0);
@@ -406,7 +357,7 @@ proptest! {
             bytes[at] = if noise % 16 == 0 { *noise } else { *small };
         }
         if verify(&bytes).is_ok() {
-            let mut kernel = machine(&memory(memory_seed));
+            let mut kernel = machine(memory);
             kernel.clock.step = 1_000_000;
             run_in(&mut kernel, &bytes, &ARGUMENTS, WORK, AREA);
         }
