@@ -216,6 +216,34 @@ fn the_image_of_another_test_fails() {
 }
 
 #[test]
+fn the_documentation_names_every_test() {
+    let doc = include_str!("../../../doc/self-tests.md");
+    let rows: Vec<&str> = doc.lines().filter(|line| line.starts_with("| `")).collect();
+    let named = |name: &str| {
+        let name = format!("`{name}`");
+        let first = |row: &&&str| {
+            row.split('|')
+                .nth(1)
+                .is_some_and(|cell| cell.contains(&name))
+        };
+        rows.iter().filter(first).count()
+    };
+    for test in all() {
+        assert_eq!(named(test.name), 1, "{}", test.name);
+    }
+    let names: usize = rows
+        .iter()
+        .map(|row| {
+            row.split('|')
+                .nth(1)
+                .map_or(0, |cell| cell.matches('`').count() / 2)
+        })
+        .sum();
+    assert_eq!(names, all().count());
+    assert!(doc.contains(&format!("{names} passed, 0 failed")));
+}
+
+#[test]
 fn names_are_unique_and_data_fits() {
     let mut names: Vec<&str> = all().map(|test| test.name).collect();
     names.sort_unstable();
@@ -223,4 +251,9 @@ fn names_are_unique_and_data_fits() {
     names.dedup();
     assert_eq!(names.len(), count);
     assert!(ADDRESSES.memory.is_multiple_of(ALIGNMENT));
+    for test in all() {
+        (test.build)(&mut Put::new(&mut |at, _| {
+            assert!(at < test.words, "{}", test.name);
+        }));
+    }
 }

@@ -92,17 +92,16 @@ impl<'a> Comparison<'a> {
             self.outcome.reason.into(),
             reason.into(),
         )?;
-        self.changes(
-            extension
-                .changes()
-                .iter()
-                .map(|range| range.offset)
-                .collect(),
-        )?;
+        let changed: Vec<u64> = extension
+            .changes()
+            .iter()
+            .map(|range| range.offset)
+            .collect();
+        self.changes(&changed)?;
         self.counts()
     }
 
-    fn changes(&self, found: Vec<u64>) -> Result<(), Mismatch> {
+    fn changes(&self, found: &[u64]) -> Result<(), Mismatch> {
         let looks = self.origins.other(Fragment::Looks);
         let expected: Vec<u64> = match looks {
             Some(looks) if self.test.image.changed => vec![looks.offset],
