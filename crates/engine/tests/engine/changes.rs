@@ -44,16 +44,18 @@ fn what_stays_is_not_told() {
 
 #[test]
 fn bytes_that_changed_are_told_and_the_image_has_the_old_ones() {
-    let mut kernel = Kernel::default();
-    kernel.written_later = vec![
-        (LATER, A, vec![1]),
-        (LATER, A + 100, vec![1, 2, 3]),
-        (LATER, A + 1999, vec![1]),
-        // Outside of what was captured.
-        (LATER, B + 2, vec![9]),
-        (LATER, B + 3, vec![9]),
-        (LATER, B + 2003, vec![9]),
-    ];
+    let mut kernel = Kernel {
+        written_later: vec![
+            (LATER, A, vec![1]),
+            (LATER, A + 100, vec![1, 2, 3]),
+            (LATER, A + 1999, vec![1]),
+            // Outside of what was captured.
+            (LATER, B + 2, vec![9]),
+            (LATER, B + 3, vec![9]),
+            (LATER, B + 2003, vec![9]),
+        ],
+        ..Kernel::default()
+    };
     let program = program(&mut kernel, PROGRAM_DETECT_CHANGES);
     let (_, image) = run(&mut kernel, &program, &[A, B + 3]);
     let image = image.expect("an image");
@@ -79,24 +81,30 @@ fn bytes_that_changed_are_told_and_the_image_has_the_old_ones() {
 
 #[test]
 fn a_change_before_its_copy_is_none() {
-    let mut kernel = Kernel::default();
-    kernel.written_later = vec![(2, B + 10, vec![7])];
+    let mut kernel = Kernel {
+        written_later: vec![(2, B + 10, vec![7])],
+        ..Kernel::default()
+    };
     assert_eq!(changes(&mut kernel, PROGRAM_DETECT_CHANGES), []);
 }
 
 #[test]
 fn nothing_is_compared_unless_asked_for() {
-    let mut kernel = Kernel::default();
-    kernel.written_later = vec![(LATER, A, vec![1])];
+    let mut kernel = Kernel {
+        written_later: vec![(LATER, A, vec![1])],
+        ..Kernel::default()
+    };
     assert_eq!(changes(&mut kernel, 0), []);
     assert_eq!(kernel.read, 4000, "everything was read once");
 }
 
 #[test]
 fn what_vanished_has_not_changed() {
-    let mut kernel = Kernel::default();
-    kernel.unmapped_later = vec![(LATER, A)];
-    kernel.written_later = vec![(LATER, B + 3, vec![1])];
+    let mut kernel = Kernel {
+        unmapped_later: vec![(LATER, A)],
+        written_later: vec![(LATER, B + 3, vec![1])],
+        ..Kernel::default()
+    };
     assert_eq!(changes(&mut kernel, PROGRAM_DETECT_CHANGES), [(B + 3, 1)]);
 }
 

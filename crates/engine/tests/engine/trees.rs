@@ -62,37 +62,53 @@ fn shifted(action: Action, shift: i32, tag_mask: u16) -> Action {
 /// A red-black tree of keys, balanced by nothing but chance: the shape and colours are
 /// whatever they are. `rb_node` is at 24 of an item, the largest key below at 48.
 struct RedBlack {
-    /// Key, left, right, parent by their index.
-    nodes: Vec<(u64, Option<usize>, Option<usize>, Option<usize>)>,
+    nodes: Vec<Node>,
+}
+
+/// A node, what is below and above it by their places.
+#[derive(Default)]
+struct Node {
+    key: u64,
+    left: Option<usize>,
+    right: Option<usize>,
+    parent: Option<usize>,
 }
 
 impl RedBlack {
     const NODE: u64 = 24;
 
     fn of(keys: &[u64]) -> Self {
-        let mut nodes: Vec<(u64, Option<usize>, Option<usize>, Option<usize>)> = vec![];
-        for key in keys {
+        let mut nodes: Vec<Node> = vec![];
+        for key in keys.iter().copied() {
             let index = nodes.len();
             let mut place = (!nodes.is_empty()).then_some(0);
             let mut parent = None;
             while let Some(at) = place {
                 parent = Some(at);
-                let (other, left, right, _) = nodes[at];
-                place = if *key < other { left } else { right };
+                let node = &mut nodes[at];
+                let below = if key < node.key {
+                    &mut node.left
+                } else {
+                    &mut node.right
+                };
+                place = *below;
+                if below.is_none() {
+                    *below = Some(index);
+                }
             }
-            if let Some(parent) = parent {
-                let (other, left, right, _) = &mut nodes[parent];
-                *(if *key < *other { left } else { right }) = Some(index);
-            }
-            nodes.push((*key, None, None, parent));
+            nodes.push(Node {
+                key,
+                parent,
+                ..Node::default()
+            });
         }
         Self { nodes }
     }
 
     fn largest(&self, node: usize) -> u64 {
-        let (key, left, right, _) = self.nodes[node];
-        let below = [left, right].into_iter().flatten().map(|n| self.largest(n));
-        below.fold(key, u64::max)
+        let node = &self.nodes[node];
+        let below = [node.left, node.right].into_iter().flatten();
+        below.map(|n| self.largest(n)).fold(node.key, u64::max)
     }
 
     /// At `HEAD`, an `rb_root_cached`.
@@ -101,14 +117,14 @@ impl RedBlack {
         let mut places = Places::new(ITEMS, 56);
         let at: Vec<u64> = self.nodes.iter().map(|_| places.next(kernel)).collect();
         let to = |node: Option<usize>| node.map_or(0, |node| at[node] + Self::NODE);
-        for (index, (key, left, right, parent)) in self.nodes.iter().enumerate() {
-            kernel.put_word(at[index], *key);
-            kernel.put_word(at[index] + 24, to(*parent) | (key & 1));
-            kernel.put_word(at[index] + 32, to(*right));
-            kernel.put_word(at[index] + 40, to(*left));
+        for (index, node) in self.nodes.iter().enumerate() {
+            kernel.put_word(at[index], node.key);
+            kernel.put_word(at[index] + 24, to(node.parent) | (node.key & 1));
+            kernel.put_word(at[index] + 32, to(node.right));
+            kernel.put_word(at[index] + 40, to(node.left));
             kernel.put_word(at[index] + 48, self.largest(index));
         }
-        let first = (0..self.nodes.len()).min_by_key(|index| self.nodes[*index].0);
+        let first = (0..self.nodes.len()).min_by_key(|index| self.nodes[*index].key);
         kernel.put_word(HEAD, to((!self.nodes.is_empty()).then_some(0)));
         kernel.put_word(HEAD + 8, to(first));
     }
@@ -226,8 +242,14 @@ impl XArray {
     fn walk(image: &Image, entry: u64, first: u64, parent: u64, found: &mut Entries) {
         match entry & 3 {
             0 if entry == 0 => {}
-            0 => assert!(found.insert(image.word(entry), true).is_none()),
-            1 | 3 => assert!(found.insert(entry >> 1, false).is_none()),
+            0 => {
+                assert_eq!(image.word(entry), first);
+                found.insert(first, true);
+            }
+            1 | 3 => {
+                assert_eq!(entry >> 1, first);
+                found.insert(first, false);
+            }
             // The image's memory is small: a node's offset may be as well.
             _ if !image
                 .objects
