@@ -20,6 +20,7 @@ mod probes;
 mod program;
 mod recipes;
 mod registers;
+mod samples;
 mod session;
 mod sites;
 mod stop_machine;
@@ -45,6 +46,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("recipes", recipes::STORIES),
     ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
+    ("samples", samples::STORIES),
 ];
 
 fn main() -> ExitCode {
