@@ -1,5 +1,6 @@
 //! The engine from the outside, over simulated memory.
 
+mod arithmetic;
 mod arrays;
 mod changes;
 mod choices;
