@@ -90,7 +90,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         if value == address {
             return Some(Link { object, delta: 0 });
         }
-        // Fewer elements than the count may have been captured.
+        // It may have fewer elements than were asked for.
         let length = self.work.object(object)?.length(self.program);
         self.link(place, object, value.wrapping_sub(address) as i64, length)
     }

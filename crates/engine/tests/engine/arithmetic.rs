@@ -4,7 +4,7 @@ use kflat_abi::program::code::{self, Instruction};
 use proptest::prelude::*;
 
 use crate::expressions::{operation, value, wide};
-use crate::simulation::program::{load, number, op};
+use crate::simulation::program::{load, number, step};
 
 /// What an operation makes of two numbers, as its description says.
 fn described(operation: u8, a: u64, b: u64) -> Option<u64> {
@@ -104,9 +104,9 @@ fn one_number_and_the_stack() {
         (
             &[
                 number(1),
-                op(code::SKIP_IF_ZERO, 2),
+                step(code::SKIP_IF_ZERO, 2),
                 number(10),
-                op(code::SKIP, 1),
+                step(code::SKIP, 1),
                 number(20),
             ],
             10,
@@ -114,9 +114,9 @@ fn one_number_and_the_stack() {
         (
             &[
                 number(0),
-                op(code::SKIP_IF_ZERO, 2),
+                step(code::SKIP_IF_ZERO, 2),
                 number(10),
-                op(code::SKIP, 1),
+                step(code::SKIP, 1),
                 number(20),
             ],
             20,
@@ -125,7 +125,7 @@ fn one_number_and_the_stack() {
             &[
                 number(6),
                 number(0),
-                op(code::SKIP_IF_ZERO, 2),
+                step(code::SKIP_IF_ZERO, 2),
                 number(7),
                 operation(code::ADD),
             ],
@@ -135,7 +135,7 @@ fn one_number_and_the_stack() {
             &[
                 number(6),
                 number(1),
-                op(code::SKIP_IF_ZERO, 2),
+                step(code::SKIP_IF_ZERO, 2),
                 number(7),
                 operation(code::ADD),
             ],

@@ -6,7 +6,7 @@ use kflat_abi::program::code::{self, Instruction};
 
 use crate::simulation::kernel::Kernel;
 use crate::simulation::program::{
-    Builder, constant, embed, get, load, member, number, op, pointer, pointers, string,
+    Builder, constant, embed, get, load, member, number, pointer, pointers, step, string,
 };
 use crate::simulation::run;
 
@@ -23,8 +23,8 @@ fn from_one_address_up_to_another() {
     kernel.put_word(A + 8, B + 0x40);
     let mut program = Builder::default();
     let element = program.plain(12);
-    let bytes = [get(8, 8), get(0, 8), op(code::SUBTRACT, 0)];
-    let count = program.computed(&[&bytes[..], &[number(12), op(code::DIVIDE, 0)]].concat());
+    let bytes = [get(8, 8), get(0, 8), step(code::SUBTRACT, 0)];
+    let count = program.computed(&[&bytes[..], &[number(12), step(code::DIVIDE, 0)]].concat());
     let view = program.type_(16, vec![pointers(0, element, count)]);
     program.argument(0, None, pointer(0, view));
     let (report, image) = run(&mut kernel, &program.build(), &[A]);
@@ -70,7 +70,7 @@ fn strings() -> Builder {
     let mut program = Builder::default();
     let char_ = program.plain(1);
     let text = program.type_(8, vec![string(0, char_)]);
-    let end = program.until(&[get(0, 8), op(code::IS_ZERO, 0)]);
+    let end = program.until(&[get(0, 8), step(code::IS_ZERO, 0)]);
     program.argument(0, None, pointers(0, text, end));
     program
 }
@@ -141,9 +141,9 @@ fn up_to_a_sentinel_that_only_kernel_memory_knows() {
     let element = program.plain(12);
     let last = [
         get(0, 4),
-        op(code::ARGUMENT, 1),
+        step(code::ARGUMENT, 1),
         load(code::READ, 4, 0),
-        op(code::EQUAL, 0),
+        step(code::EQUAL, 0),
     ];
     let end = program.until(&last);
     program.argument(0, None, pointers(0, element, end));
@@ -173,7 +173,7 @@ fn rows_of_columns() {
     }
     let mut program = Builder::default();
     let int = program.plain(4);
-    let columns = program.computed(&[op(code::PARAMETER, 0)]);
+    let columns = program.computed(&[step(code::PARAMETER, 0)]);
     let row = program.type_(8, vec![pointers(0, int, columns)]);
     program.parameters(row, 1);
     let rows = program.handing(pointers(8, row, member(0, 4)), &[get(4, 4)]);
@@ -269,12 +269,12 @@ fn a_flexible_array_is_handed_what_its_structure_is() {
     kernel.put(A + 10, &[1, 2, 3, 4]);
     let mut program = Builder::default();
     let leaf = program.plain(1);
-    let count = program.computed(&[op(code::PARAMETER, 0)]);
+    let count = program.computed(&[step(code::PARAMETER, 0)]);
     let view = program.type_(16, vec![]);
     program.types[view as usize].0.flags = 0;
     program.tail(view, leaf, 10, count);
     program.parameters(view, 1);
-    let root = program.handing(pointer(0, view), &[op(code::ARGUMENT, 1)]);
+    let root = program.handing(pointer(0, view), &[step(code::ARGUMENT, 1)]);
     program.argument(0, None, root);
     for (count, size) in [(0, 16), (4, 16), (6, 16), (7, 17), (20, 30)] {
         let (report, image) = run(&mut kernel, &program.build(), &[A, count]);

@@ -5,7 +5,7 @@ use kflat_abi::program::code;
 
 use crate::simulation::kernel::Kernel;
 use crate::simulation::program::{
-    Builder, constant, embed, function, get, list, number, op, pointer, pointers, string,
+    Builder, constant, embed, function, get, list, number, pointer, pointers, step, string,
 };
 use crate::simulation::run;
 
@@ -122,8 +122,8 @@ fn any_member_may_have_a_condition() {
         embed(32, inner, constant(1)),
         list(40, element, 0),
     ];
-    let set = [get(0, 8), op(code::ARGUMENT, 1), op(code::EQUAL, 0)];
-    let members = members.map(|member| program.when(member, &set)).to_vec();
+    let set = [get(0, 8), step(code::ARGUMENT, 1), step(code::EQUAL, 0)];
+    let members = members.map(|member| program.guarded(member, &set)).to_vec();
     let view = program.type_(64, members);
     program.argument(0, None, pointer(0, view));
     let (report, image) = run(&mut kernel, &program.build(), &[A, 0]);
@@ -143,10 +143,10 @@ fn a_root_may_have_a_condition_and_be_computed() {
     kernel.put_word(A + 8, 5);
     let mut program = Builder::default();
     let word = program.plain(8);
-    let code = [op(code::ARGUMENT, 0), number(8), op(code::ADD, 0)];
-    let member = program.when(
+    let code = [step(code::ARGUMENT, 0), number(8), step(code::ADD, 0)];
+    let member = program.guarded(
         pointer(0, word),
-        &[op(code::VALUE, 0), number(8), op(code::AND, 0)],
+        &[step(code::VALUE, 0), number(8), step(code::AND, 0)],
     );
     program.root_of(&code, "second", member);
     program.argument(0, Some("first"), member);
@@ -206,15 +206,15 @@ fn with_other_parameters_it_is_another_object() {
     let mut program = Builder::default();
     let word = program.plain(8);
     let sum = [
-        op(code::PARAMETER, 0),
-        op(code::PARAMETER, 1),
-        op(code::ADD, 0),
+        step(code::PARAMETER, 0),
+        step(code::PARAMETER, 1),
+        step(code::ADD, 0),
     ];
     let count = program.computed(&sum);
     let middle = program.type_(16, vec![pointers(0, word, count)]);
     program.parameters(middle, 2);
     let first = program.handing(pointer(0, middle), &[number(1), number(2)]);
-    let second = program.handing(pointer(8, middle), &[op(code::ARGUMENT, 1), number(3)]);
+    let second = program.handing(pointer(8, middle), &[step(code::ARGUMENT, 1), number(3)]);
     let view = program.type_(16, vec![first, second]);
     program.argument(0, None, pointer(0, view));
     // 1 + 2 words, and 9 + 3.
@@ -240,12 +240,16 @@ fn what_is_handed_down_goes_through_embedded_structures() {
     kernel.put_word(A + 24, C + 0x40);
     let mut program = Builder::default();
     let word = program.plain(8);
-    let count = program.computed(&[op(code::PARAMETER, 0), op(code::INDEX, 0), op(code::ADD, 0)]);
+    let count = program.computed(&[
+        step(code::PARAMETER, 0),
+        step(code::INDEX, 0),
+        step(code::ADD, 0),
+    ]);
     let innermost = program.type_(8, vec![pointers(0, word, count)]);
     program.parameters(innermost, 1);
     let passed_on = program.handing(
         embed(0, innermost, constant(2)),
-        &[op(code::PARAMETER, 0), number(2), op(code::MULTIPLY, 0)],
+        &[step(code::PARAMETER, 0), number(2), step(code::MULTIPLY, 0)],
     );
     let inner = program.type_(16, vec![passed_on]);
     program.parameters(inner, 1);
@@ -271,7 +275,7 @@ fn a_choice_that_fails_is_told_and_nothing_is_done() {
     let word = program.plain(8);
     let choice = program.choice(
         8,
-        &[number(1), get(0, 8), op(code::DIVIDE, 0)],
+        &[number(1), get(0, 8), step(code::DIVIDE, 0)],
         &[(None, Some(pointer(8, word)))],
     );
     let view = program.type_(16, vec![choice]);

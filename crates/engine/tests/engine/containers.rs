@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::simulation::kernel::Kernel;
 use crate::simulation::loader::Image;
-use crate::simulation::program::{Builder, constant, container, list, op, pointer, pointers};
+use crate::simulation::program::{Builder, constant, container, list, pointer, pointers, step};
 use crate::simulation::run;
 
 const A: u64 = 0xffff_8880_0000_1000;
@@ -313,11 +313,11 @@ fn what_is_handed_down_reaches_every_element() {
     }
     let mut program = Builder::default();
     let word = program.plain(8);
-    let count = program.computed(&[op(code::PARAMETER, 0)]);
+    let count = program.computed(&[step(code::PARAMETER, 0)]);
     let element = program.type_(40, vec![pointers(32, word, count)]);
     program.parameters(element, 1);
     let head = list(0, element, LINK as u32);
-    let head = program.handing(head, &[op(code::ARGUMENT, 1)]);
+    let head = program.handing(head, &[step(code::ARGUMENT, 1)]);
     let owner = program.type_(16, vec![head]);
     program.argument(0, None, pointer(0, owner));
     let (report, image) = run(&mut kernel, &program.build(), &[A, 5]);

@@ -7,7 +7,7 @@ use kflat_engine::verify;
 
 use crate::simulation::kernel::Kernel;
 use crate::simulation::program::{
-    Builder, action, constant, embed, get, load, number, op, pointer, pointers,
+    Builder, action, constant, embed, get, load, number, pointer, pointers, step,
 };
 use crate::simulation::{run, run_in};
 
@@ -16,11 +16,11 @@ const B: u64 = 0xffff_8880_0100_2000;
 
 /// A constant of 64 bits.
 pub(crate) fn wide(value: u64) -> [Instruction; 2] {
-    [number(value as u32), op(code::HIGH, (value >> 32) as u32)]
+    [number(value as u32), step(code::HIGH, (value >> 32) as u32)]
 }
 
 pub(crate) fn operation(code: u8) -> Instruction {
-    op(code, 0)
+    step(code, 0)
 }
 
 /// What an expression over the element at `A` comes to; `None`: it failed. The address
@@ -92,7 +92,7 @@ fn memory_is_read_where_it_can_be() {
     let mut program = Builder::default();
     let leaf = program.plain(8);
     program.expression(&[number(1)]);
-    let broken = program.when(pointer(16, leaf), &read(12, 8));
+    let broken = program.guarded(pointer(16, leaf), &read(12, 8));
     let view = program.type_(64, vec![broken]);
     program.argument(0, None, pointer(0, view));
     let (report, image) = run(&mut kernel, &program.build(), &[A]);
@@ -116,9 +116,9 @@ fn what_surrounds_a_capture_can_be_referred_to() {
     kernel.map(A, 64);
     kernel.put_word(A + 8, 0x4444);
     let mut in_it = |code: &[Instruction]| value_in(&mut kernel, code, &[A, 0x55]);
-    assert_eq!(in_it(&[op(code::ARGUMENT, 1)]), Some(0x55));
+    assert_eq!(in_it(&[step(code::ARGUMENT, 1)]), Some(0x55));
     assert_eq!(
-        in_it(&[op(code::ARGUMENT, 2)]),
+        in_it(&[step(code::ARGUMENT, 2)]),
         Some(0),
         "missing arguments are 0"
     );
@@ -145,7 +145,7 @@ fn what_surrounds_a_capture_can_be_referred_to() {
     let mut program = Builder::default();
     let leaf = program.plain(8);
     program.global("absent", pointer(0, leaf));
-    let by_global = program.decoded(pointer(8, leaf), &[op(code::GLOBAL, 0)]);
+    let by_global = program.decoded(pointer(8, leaf), &[step(code::GLOBAL, 0)]);
     let view = program.type_(64, vec![by_global]);
     program.argument(0, None, pointer(0, view));
     let (_, image) = run(&mut kernel, &program.build(), &[A]);
@@ -269,21 +269,21 @@ fn the_verifier_rejects_what_could_go_wrong() {
     assert_eq!(rejected(&[number(1); 17]), stack, "holds too much");
     assert_eq!(rejected(&[number(1); 16]), None);
     // Where two ways meet, both must leave as much.
-    let uneven = [number(1), number(0), op(code::SKIP_IF_ZERO, 1), number(2)];
+    let uneven = [number(1), number(0), step(code::SKIP_IF_ZERO, 1), number(2)];
     assert_eq!(rejected(&uneven), stack);
     let instruction = Some(reason::REJECTED_INSTRUCTION);
-    let dead = [number(1), op(code::SKIP, 1), number(2)];
+    let dead = [number(1), step(code::SKIP, 1), number(2)];
     assert_eq!(rejected(&dead), instruction, "no way leads there");
     assert_eq!(
-        rejected(&[number(1), op(code::SKIP, 0)]),
+        rejected(&[number(1), step(code::SKIP, 0)]),
         instruction,
         "a skip of nothing"
     );
-    assert_eq!(rejected(&[number(1), op(99, 0)]), instruction);
+    assert_eq!(rejected(&[number(1), step(99, 0)]), instruction);
     assert_eq!(rejected(&[get(57, 8)]), instruction, "outside of the type");
     assert_eq!(rejected(&[get(0, 3)]), instruction, "no number has 3 bytes");
     assert_eq!(
-        rejected(&[op(code::PARAMETER, 0)]),
+        rejected(&[step(code::PARAMETER, 0)]),
         instruction,
         "none is handed down"
     );
@@ -293,7 +293,7 @@ fn the_verifier_rejects_what_could_go_wrong() {
         "nothing was returned"
     );
     assert_eq!(
-        rejected(&[op(code::GLOBAL, 0)]),
+        rejected(&[step(code::GLOBAL, 0)]),
         instruction,
         "there is none"
     );

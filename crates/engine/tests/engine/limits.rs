@@ -4,7 +4,7 @@ use kflat_abi::extension as abi;
 
 use crate::containers::linked;
 use crate::simulation::kernel::Kernel;
-use crate::simulation::program::{Builder, argument, get, op, pointer, pointers};
+use crate::simulation::program::{Builder, argument, get, pointer, pointers, step};
 use crate::simulation::{PLENTY, run, run_in};
 use kflat_abi::program::code;
 
@@ -156,7 +156,7 @@ fn the_limit_of_depth_thins_a_capture_at_its_edge() {
 fn time_ends_long_arrays_and_large_copies_too() {
     let mut program = Builder::default();
     let word = program.plain(8);
-    let end = program.until(&[get(0, 8), op(code::IS_ZERO, 0)]);
+    let end = program.until(&[get(0, 8), step(code::IS_ZERO, 0)]);
     program.argument(0, None, pointers(0, word, end));
     program.limits.time_ns = 4;
     let mut kernel = Kernel::default();

@@ -4,7 +4,7 @@ use kflat_abi::extension as abi;
 use kflat_abi::program::{Extra, OP_PER_CPU, code};
 
 use crate::simulation::kernel::Kernel;
-use crate::simulation::program::{Builder, action, constant, op, pointer, pointers};
+use crate::simulation::program::{Builder, action, constant, pointer, pointers, step};
 use crate::simulation::run;
 
 const A: u64 = 0xffff_8880_0000_1000;
@@ -79,17 +79,17 @@ fn that_of_this_cpu_or_of_another_by_its_number() {
     let variable = program.plain(32);
     let of = |cpu| {
         [
-            op(code::VALUE, 0),
+            step(code::VALUE, 0),
             cpu,
-            op(code::PER_CPU, 0),
-            op(code::ADD, 0),
+            step(code::PER_CPU, 0),
+            step(code::ADD, 0),
         ]
     };
-    let this = program.decoded(pointer(0, variable), &of(op(code::CPU, 0)));
+    let this = program.decoded(pointer(0, variable), &of(step(code::CPU, 0)));
     let view = program.type_(16, vec![this]);
-    let first = program.decoded(pointer(0, variable), &of(op(code::CONSTANT, 0)));
+    let first = program.decoded(pointer(0, variable), &of(step(code::CONSTANT, 0)));
     let other = program.type_(16, vec![first]);
-    let missing = program.decoded(pointer(0, variable), &of(op(code::CONSTANT, 2)));
+    let missing = program.decoded(pointer(0, variable), &of(step(code::CONSTANT, 2)));
     let none = program.type_(16, vec![missing]);
     for (view, cpu) in [(view, Some(0xc3)), (other, Some(0xc0)), (none, None)] {
         let mut program = program.clone();
@@ -110,7 +110,7 @@ fn one_that_is_not_there_is_told() {
     let mut program = Builder::default();
     let variable = program.plain(16);
     // Decoded, and with a member in front.
-    let decode = program.expression(&[op(code::VALUE, 0)]);
+    let decode = program.expression(&[step(code::VALUE, 0)]);
     let extra = Extra {
         decode,
         ..Extra::BARE

@@ -14,8 +14,8 @@ use crate::simulation::faithful::is_faithful;
 use crate::simulation::kernel::Kernel;
 use crate::simulation::loader::Image;
 use crate::simulation::program::{
-    Builder, action, argument, constant, container, embed, function, get, load, member, number, op,
-    pointer, pointers, string,
+    Builder, action, argument, constant, container, embed, function, get, load, member, number,
+    pointer, pointers, step, string,
 };
 use crate::simulation::random::words;
 use crate::simulation::run_in;
@@ -71,26 +71,26 @@ fn expression(seed: &Seed, size: u32) -> Vec<Instruction> {
             code::EQUAL,
             code::LESS,
         ];
-        op(all[number as usize % all.len()], 0)
+        step(all[number as usize % all.len()], 0)
     };
     let width = [1, 2, 4, 8][b as usize % 4].min(size.next_power_of_two() as u8);
     let width = if u32::from(width) > size { 1 } else { width };
     let own = get(a % (size - u32::from(width) + 1), width);
     match d % 5 {
         0 => vec![own, number(b % 9), operation(c)],
-        1 => vec![own, op(code::INDEX, 0), operation(c)],
+        1 => vec![own, step(code::INDEX, 0), operation(c)],
         2 => vec![
-            op(code::ELEMENT, 0),
+            step(code::ELEMENT, 0),
             number(a % 64),
-            op(code::ADD, 0),
+            step(code::ADD, 0),
             load(code::READ, width, 0),
         ],
-        3 => vec![op(code::ARGUMENT, a % 4), own, operation(b)],
+        3 => vec![step(code::ARGUMENT, a % 4), own, operation(b)],
         _ => vec![
             own,
-            op(code::SKIP_IF_ZERO, 2),
+            step(code::SKIP_IF_ZERO, 2),
             number(1),
-            op(code::SKIP, 1),
+            step(code::SKIP, 1),
             number(c % 3),
         ],
     }
@@ -181,7 +181,7 @@ fn one_of(program: &mut Builder, seed: &Seed, size: u32) -> Option<Action> {
         made = program.handing(made, &code);
     } else if c % 4 == 0 {
         let code = expression(seed, size);
-        made = program.when(made, &code);
+        made = program.guarded(made, &code);
     }
     Some(made)
 }

@@ -4,7 +4,7 @@ use kflat_abi::extension as abi;
 use kflat_abi::program::{ACTION_KEEP, ACTION_USER, Action, PROGRAM_DETECT_CHANGES, code};
 
 use crate::simulation::kernel::Kernel;
-use crate::simulation::program::{Builder, constant, get, op, pointer, pointers, string};
+use crate::simulation::program::{Builder, constant, get, pointer, pointers, step, string};
 use crate::simulation::run;
 
 const A: u64 = 0xffff_8880_0000_1000;
@@ -37,7 +37,7 @@ fn strings_buffers_and_arrays_of_a_process() {
     let mut program = Builder::default();
     let byte = program.plain(1);
     let entry = program.type_(8, vec![user(string(0, byte))]);
-    let end = program.until(&[get(0, 8), op(code::IS_ZERO, 0)]);
+    let end = program.until(&[get(0, 8), step(code::IS_ZERO, 0)]);
     let view = program.type_(
         64,
         vec![

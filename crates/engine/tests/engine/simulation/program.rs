@@ -96,7 +96,7 @@ pub(crate) fn container(op: u8, offset: u32, target: u32, link: u32) -> Action {
 }
 
 /// An instruction with a number of its own, or 0.
-pub(crate) fn op(op: u8, value: u32) -> Instruction {
+pub(crate) fn step(op: u8, value: u32) -> Instruction {
     Instruction {
         op,
         value,
@@ -121,7 +121,7 @@ pub(crate) fn get(offset: u32, width: u8) -> Instruction {
 
 /// A constant.
 pub(crate) fn number(value: u32) -> Instruction {
-    op(code::CONSTANT, value)
+    step(code::CONSTANT, value)
 }
 
 impl Builder {
@@ -129,7 +129,7 @@ impl Builder {
     pub(crate) fn expression(&mut self, code: &[Instruction]) -> u32 {
         let at = self.code.len() as u32;
         self.code.extend_from_slice(code);
-        self.code.push(op(code::END, 0));
+        self.code.push(step(code::END, 0));
         at
     }
 
@@ -160,7 +160,7 @@ impl Builder {
     }
 
     /// `action`, if an expression is not 0.
-    pub(crate) fn when(&mut self, action: Action, code: &[Instruction]) -> Action {
+    pub(crate) fn guarded(&mut self, action: Action, code: &[Instruction]) -> Action {
         let condition = self.expression(code);
         let extra = Extra {
             condition,

@@ -98,7 +98,7 @@ impl Maple {
             operation(code::AND),
             operation(code::IS_ZERO),
         ];
-        let to_item = program.when(pointer(0, item), &even);
+        let to_item = program.guarded(pointer(0, item), &even);
         program.type_(8, vec![to_item]);
         // Of a parent nobody knows the type here: it has been captured on the way.
         let members = |kind, slot| {

@@ -9,7 +9,7 @@ use kflat_abi::program::Action;
 use kflat_abi::program::code::Instruction;
 
 use crate::simulation::kernel::Kernel;
-use crate::simulation::program::op;
+use crate::simulation::program::step;
 
 const HEAD: u64 = 0xffff_8880_0000_1000;
 const ITEMS: u64 = 0xffff_8880_1000_0000;
@@ -40,7 +40,7 @@ impl Places {
 }
 
 fn operation(code: u8) -> Instruction {
-    op(code, 0)
+    step(code, 0)
 }
 
 /// An item of 16 bytes that holds its number.

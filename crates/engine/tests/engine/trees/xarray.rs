@@ -82,7 +82,7 @@ impl XArray {
         let kind = [operation(code::VALUE), number(3), operation(code::AND)];
         let is_node = [number(4096), operation(code::VALUE), operation(code::LESS)];
         let to_node = shifted(pointer(0, node), 0, 2);
-        let to_node = program.when(to_node, &is_node);
+        let to_node = program.guarded(to_node, &is_node);
         let cases = [(Some(0), Some(pointer(0, item))), (Some(2), Some(to_node))];
         let choice = program.choice(0, &kind, &cases);
         program.type_(8, vec![choice]);
