@@ -111,6 +111,7 @@ impl core::fmt::Debug for Put<'_> {
     }
 }
 
+// Not inlined: the tests are many, and the module is small.
 impl<'a> Put<'a> {
     /// Hands each word to `word`, with its place.
     pub fn new(word: &'a mut dyn FnMut(usize, Word)) -> Self {
@@ -118,11 +119,13 @@ impl<'a> Put<'a> {
     }
 
     /// `word` at `at`.
+    #[inline(never)]
     pub(crate) fn word(&mut self, at: usize, word: Word) {
         (self.word)(at, word);
     }
 
     /// Words from `at` on.
+    #[inline(never)]
     pub(crate) fn words(&mut self, at: usize, words: &[Word]) {
         for (at, word) in (at..).zip(words) {
             self.word(at, *word);
@@ -130,11 +133,13 @@ impl<'a> Put<'a> {
     }
 
     /// A number at `at`.
+    #[inline(never)]
     pub(crate) fn number(&mut self, at: usize, number: u64) {
         self.word(at, Word::Number(number));
     }
 
     /// Numbers from `at` on.
+    #[inline(never)]
     pub(crate) fn numbers(&mut self, at: usize, numbers: &[u64]) {
         for (at, number) in (at..).zip(numbers) {
             self.number(at, *number);
@@ -142,11 +147,13 @@ impl<'a> Put<'a> {
     }
 
     /// A pointer at `at` to the word `to`.
+    #[inline(never)]
     pub(crate) fn point(&mut self, at: usize, word: usize) {
         self.word(at, to(word as u64));
     }
 
     /// Text, without a NUL at its end, from byte `skip` of the word at `at` on.
+    #[inline(never)]
     pub(crate) fn text(&mut self, at: usize, skip: usize, text: &str) {
         let mut word = [0; 8];
         let mut place = 8 * at + skip;
@@ -166,6 +173,7 @@ impl<'a> Put<'a> {
     }
 
     /// Joins the links (`struct list_head`) at `links` to a circle.
+    #[inline(never)]
     pub(crate) fn circle(&mut self, links: &[usize]) {
         let next = links.iter().cycle().skip(1);
         for (link, next) in links.iter().zip(next) {
