@@ -137,31 +137,6 @@ fn any_member_may_have_a_condition() {
 }
 
 #[test]
-fn a_root_may_have_a_condition_and_be_computed() {
-    let mut kernel = Kernel::default();
-    kernel.map(A, 16);
-    kernel.put_word(A + 8, 5);
-    let mut program = Builder::default();
-    let word = program.plain(8);
-    let code = [step(code::ARGUMENT, 0), number(8), step(code::ADD, 0)];
-    let member = program.guarded(
-        pointer(0, word),
-        &[step(code::VALUE, 0), number(8), step(code::AND, 0)],
-    );
-    program.root_of(&code, "second", member);
-    program.argument(0, Some("first"), member);
-    let (report, image) = run(&mut kernel, &program.build(), &[A]);
-    let image = image.expect("an image");
-    assert_eq!((report.reason, report.objects), (0, 1));
-    assert_eq!(image.word(image.named["second"].0), 5);
-    assert_eq!(
-        image.named["first"].0,
-        u64::MAX,
-        "the address is even in 8s"
-    );
-}
-
-#[test]
 fn one_type_is_followed_in_two_ways() {
     // A person and the boss; of the boss only the name.
     let mut kernel = Kernel::default();

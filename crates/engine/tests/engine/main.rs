@@ -10,6 +10,7 @@ mod limits;
 mod per_cpu;
 mod programs;
 mod properties;
+mod roots;
 mod simulation;
 mod stories;
 mod trees;

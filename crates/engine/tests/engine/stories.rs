@@ -337,27 +337,6 @@ fn fragments_are_aligned_as_a_type_asks() {
 }
 
 #[test]
-fn globals_and_the_current_task_are_roots() {
-    let mut kernel = Kernel::default();
-    kernel.map(A, 8);
-    kernel.map(B, 8);
-    kernel.current = B;
-    kernel.globals = vec![A, 0];
-    let mut program = Builder::default();
-    let word = program.plain(8);
-    program.current(pointer(0, word));
-    program.global("modules", pointer(0, word));
-    program.global("absent", pointer(0, word));
-    let (report, image) = run(&mut kernel, &program.build(), &[]);
-    let image = image.expect("an image");
-    assert_eq!(image.original(image.named["current"].0), B);
-    assert_eq!(image.original(image.named["modules"].0), A);
-    assert_eq!(image.named["absent"], (u64::MAX, 0));
-    assert_eq!(report.reason, abi::REASON_NO_GLOBAL);
-    assert_eq!(image.diagnostics[0].via, 2, "the root");
-}
-
-#[test]
 fn many_diagnostics_are_counted_where_there_is_no_room() {
     let mut kernel = Kernel::default();
     kernel.map(A, 8 * 512);
