@@ -74,6 +74,7 @@ int kflat_shim_memory_read_user(u64 address, void *into, u64 size);
 /* percpu.c */
 u32 kflat_shim_cpu_count(void);
 u64 kflat_shim_cpu_offset(u32 cpu);
+u64 kflat_shim_cpu_self_test(u64 mark);
 
 /* kdump.c: layout is Rust's, counted by kflat_kdump_open() and _close(). */
 int kflat_shim_kdump_init(void);

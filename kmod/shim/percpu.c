@@ -18,3 +18,15 @@ u64 kflat_shim_cpu_offset(u32 cpu)
 		return ~0ULL;
 	return per_cpu_offset(cpu);
 }
+
+static DEFINE_PER_CPU(u64, self_test);
+
+/* The self-tests' variable: mark on CPU 0, one more on each further CPU. */
+u64 kflat_shim_cpu_self_test(u64 mark)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		per_cpu(self_test, cpu) = mark + cpu;
+	return (u64)(__force unsigned long)&self_test;
+}

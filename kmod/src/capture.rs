@@ -24,6 +24,7 @@ use crate::module::module;
 use crate::outcome::Outcome;
 use crate::ready::Ready;
 use crate::relay::{Held, Relay};
+use crate::self_test::CaptureClock;
 use crate::signal::Signal;
 use crate::symbols::KernelSymbols;
 use crate::task;
@@ -389,14 +390,8 @@ fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
     let verified = ready.verified()?;
     let memory = &mut data.memory;
     memory.know(verified.program().slabs());
-    kflat_engine::capture(
-        &verified,
-        regions,
-        &inputs,
-        memory,
-        &Monotonic,
-        &mut Quiet,
-    )?;
+    let clock = CaptureClock::of(data.hit.mode);
+    kflat_engine::capture(&verified, regions, &inputs, memory, &clock, &mut Quiet)?;
     Some(())
 }
 
@@ -420,7 +415,8 @@ fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
     };
     let memory = &mut data.memory;
     memory.know(verified.program().slabs());
-    kflat_engine::capture(&verified, regions, &inputs, memory, &Monotonic, &mut trace)?;
+    let clock = CaptureClock::of(data.hit.mode);
+    kflat_engine::capture(&verified, regions, &inputs, memory, &clock, &mut trace)?;
     Some(())
 }
 

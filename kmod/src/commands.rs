@@ -4,6 +4,8 @@
 //! locks of the session under that of the process's mappings, which such a copy
 //! may need.
 
+use core::mem::offset_of;
+
 use kflat_abi::uapi::{
     Disable, Enable, KFLAT_GET_LOADED_RECIPES, KFLAT_MEMORY_MAP, KFLAT_PROC_DISABLE,
     KFLAT_PROC_ENABLE, KFLAT_TESTS, MemoryMap, NAME_SIZE, RECIPES_SIZE, Tests,
@@ -15,7 +17,7 @@ use crate::module::module;
 use crate::ram::Layout;
 use crate::session::Session;
 use crate::user::UserAddress;
-use crate::{control, self_test, task};
+use crate::{control, task};
 
 /// Carries out `command`; what its success returns.
 pub(crate) fn carry_out(session: &Session, command: u32, argument: UserAddress) -> Result<u64> {
@@ -59,8 +61,9 @@ fn disable(session: &Session, argument: UserAddress) -> Result<u64> {
 
 fn test(session: &Session, argument: UserAddress) -> Result<u64> {
     let request = argument.read(Tests::zeroed())?;
-    let test = self_test::find(name(&request.test_name)?);
-    session.test(test, &request)
+    let test = kflat_self_tests::find(name(&request.test_name)?);
+    let name = argument.offset(offset_of!(Tests, test_name))?;
+    session.test(test, &request, name)
 }
 
 fn memory_map(argument: UserAddress) -> Result<u64> {

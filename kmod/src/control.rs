@@ -13,10 +13,10 @@ use crate::alloc::Buffer;
 use crate::commands::name;
 use crate::error::{Error, Result};
 use crate::module::module;
+use crate::ram;
 use crate::registry::Recipe;
 use crate::session::Session;
 use crate::user::UserAddress;
-use crate::{ram, self_test};
 
 /// The argument's size, as `_IOC` has it.
 const SIZE_BITS: u32 = 0x3fff << 16;
@@ -43,7 +43,9 @@ pub(crate) fn carry_out(session: &Session, command: u32, argument: UserAddress) 
         LIST => list(argument, |f| module().registry.names(f)),
         DESCRIBE => describe(argument),
         STATUS => status(session, argument),
-        TESTS => list(argument, |f| self_test::names().for_each(f)),
+        TESTS => list(argument, |f| {
+            kflat_self_tests::all().for_each(|test| f(test.name));
+        }),
         VERSION => version(argument),
         ALSO => also(session, argument),
         _ => return Err(Error::ENOTTY),

@@ -50,6 +50,7 @@ unsafe extern "C" {
     // percpu
     pub(crate) safe fn kflat_shim_cpu_count() -> u32;
     pub(crate) safe fn kflat_shim_cpu_offset(cpu: u32) -> u64;
+    pub(crate) safe fn kflat_shim_cpu_self_test(mark: u64) -> u64;
 
     // ram
     pub(crate) safe fn kflat_shim_ram_init() -> c_int;

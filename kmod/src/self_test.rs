@@ -1,109 +1,103 @@
-//! The module's unit tests (`KFLAT_TESTS`): known data in kernel memory, and a
-//! recipe that leads through it. What each builds is in `doc/self-tests.md`, by
-//! which clients check the image.
+//! The module's self-tests (`KFLAT_TESTS`): what `crates/self_tests` describes, in
+//! kernel memory. What they refer to beside it is here.
 
-mod assemble;
-mod scenes;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use kflat_abi::extension::MODE_TEST;
+use kflat_engine::Clock;
+use kflat_self_tests::memory::{Addresses, Put};
+use kflat_self_tests::{ALIGNMENT, GLOBAL_WORDS, PER_CPU_MARK, SelfTest, assemble, size};
 
 use crate::alloc::Buffer;
-use crate::error::Result;
+use crate::clock::Monotonic;
+use crate::error::{Error, Result};
+use crate::ffi_memory as ffi;
 use crate::registry::Recipe;
 
-use assemble::TypeSpec;
-
-/// A unit test.
-pub(crate) struct SelfTest {
-    pub(crate) name: &'static str,
-    /// Words of memory that its data takes.
-    words: usize,
-    /// Writes the data.
-    build: fn(&mut Builder<'_>),
-    /// The first is that of the root, one element at the data's start.
-    types: &'static [TypeSpec],
+/// What function pointers lead to ([`kflat_self_tests::FUNCTION`]).
+#[unsafe(no_mangle)]
+extern "C" fn kflat_self_test_function(value: u64) -> u64 {
+    value.rotate_left(7) ^ 0x6b66_6c61_7400_0000
 }
 
-impl SelfTest {
-    /// The recipe that leads through its data. `ENOMEM`.
-    pub(crate) fn recipe(&self) -> Result<Recipe> {
-        assemble::recipe(self.name, self.types)
+/// [`kflat_self_tests::GLOBAL`].
+#[unsafe(no_mangle)]
+static kflat_self_test_global: [u64; 4] = GLOBAL_WORDS;
+
+/// [`kflat_self_tests::LOOKS`].
+#[unsafe(no_mangle)]
+static kflat_self_test_looks: AtomicU64 = AtomicU64::new(0);
+
+/// The clock of a capture. That of a test counts how often it was looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct CaptureClock {
+    counts: bool,
+}
+
+impl CaptureClock {
+    /// Of a capture with these `MODE_*` bits.
+    pub(crate) fn of(mode: u32) -> Self {
+        Self {
+            counts: mode & MODE_TEST != 0,
+        }
     }
 }
 
-/// The test of that name; names compare as those of recipes.
-pub(crate) fn find(name: &str) -> Option<&'static SelfTest> {
-    let mut tests = scenes::ALL.iter();
-    tests.find(|test| test.name.eq_ignore_ascii_case(name))
+impl Clock for CaptureClock {
+    fn now_ns(&self) -> u64 {
+        if self.counts {
+            kflat_self_test_looks.fetch_add(1, Ordering::Relaxed);
+        }
+        Monotonic.now_ns()
+    }
 }
 
-/// The names of all.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    scenes::ALL.iter().map(|test| test.name)
+/// The recipe that captures a test's data. `ENOMEM`.
+pub(crate) fn recipe(test: &SelfTest) -> Result<Recipe> {
+    let mut program = Buffer::new(size(test))?;
+    assemble(test, &mut program);
+    Recipe::new(program, Buffer::new(0)?).map_err(|_| Error::EINVAL)
 }
 
 /// A test's data in kernel memory.
 pub(crate) struct Scene {
     _memory: Buffer<u64>,
-    arguments: [u64; 1],
+    addresses: Addresses,
 }
 
 impl Scene {
-    /// `ENOMEM`.
-    pub(crate) fn build(test: &SelfTest) -> Result<Self> {
-        let mut memory = Buffer::<u64>::new(test.words)?;
-        let base = memory.as_ptr().addr() as u64;
-        (test.build)(&mut Builder {
-            words: &mut memory,
-            base,
-        });
+    /// `user` is where the process has the test's name. `ENOMEM`.
+    pub(crate) fn build(test: &SelfTest, user: u64) -> Result<Self> {
+        let mut memory = Buffer::<u64>::new(test.words + ALIGNMENT as usize / 8)?;
+        let start = memory.as_ptr().addr() as u64;
+        let base = start.next_multiple_of(ALIGNMENT);
+        let function: extern "C" fn(u64) -> u64 = kflat_self_test_function;
+        let addresses = Addresses {
+            memory: base,
+            // A constant address inside of a function would be a jump target without
+            // ENDBR to objtool.
+            function: core::hint::black_box(function as usize as u64),
+            global: (&raw const kflat_self_test_global).addr() as u64,
+            per_cpu: ffi::kflat_shim_cpu_self_test(PER_CPU_MARK),
+            user,
+        };
+        kflat_self_test_looks.store(0, Ordering::Relaxed);
+        let skipped = (base - start) as usize / 8;
+        (test.build)(&mut Put::new(&mut |at, word| {
+            if let Some(into) = memory.get_mut(skipped + at) {
+                *into = word.value(&addresses);
+            }
+        }));
         Ok(Self {
             _memory: memory,
-            arguments: [base],
+            addresses,
         })
     }
 
-    /// What a function that is called with the data would be given.
-    pub(crate) fn arguments(&self) -> &[u64] {
-        &self.arguments
-    }
-}
-
-/// Writes a test's data; all places are counted in words from its start.
-struct Builder<'a> {
-    words: &'a mut [u64],
-    base: u64,
-}
-
-impl Builder<'_> {
-    /// A number.
-    fn put(&mut self, at: usize, value: u64) {
-        if let Some(word) = self.words.get_mut(at) {
-            *word = value;
-        }
-    }
-
-    /// The address of the word `to`.
-    fn address(&self, to: usize) -> u64 {
-        self.base.wrapping_add(8 * to as u64)
-    }
-
-    /// A pointer to the word `to`.
-    fn point(&mut self, at: usize, to: usize) {
-        self.put(at, self.address(to));
-    }
-
-    /// Text, its NUL included.
-    fn text(&mut self, at: usize, text: &str) {
-        if let Some(words) = self.words.get_mut(at..) {
-            kflat_engine::put_bytes(words, 0, text.as_bytes());
-        }
-    }
-
-    /// Joins the links (`struct list_head`) at `links` to a circle.
-    fn circle(&mut self, links: &[usize]) {
-        let next = links.iter().cycle().skip(1);
-        for (link, next) in links.iter().zip(next) {
-            self.point(*link, *next);
-            self.point(next + 1, *link);
-        }
+    /// The arguments of a function that is called with the data.
+    pub(crate) fn arguments<'t>(&self, test: &'t SelfTest) -> impl Iterator<Item = u64> + use<'t> {
+        let addresses = self.addresses;
+        let words = test.arguments.iter();
+        words.map(move |word| word.value(&addresses))
     }
 }

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kflat_abi::control::{CaptureStatus, MAX_ENABLED, STATE_FAILED, STATE_IDLE, STATE_READY};
 use kflat_abi::extension::{MODE_RUN_NOW, MODE_SKIP_BODY, MODE_STOP_MACHINE, MODE_TEST};
 use kflat_abi::uapi::{Disable, Enable, Tests};
+use kflat_self_tests::SelfTest;
 
 use crate::alloc::{Arc, Table};
 use crate::area::Area;
@@ -17,11 +18,12 @@ use crate::outcome::Outcome;
 use crate::probe::Probe;
 use crate::ready::Ready;
 use crate::registry::EnabledRecipe;
-use crate::self_test::{self, SelfTest};
+use crate::self_test::{self, Scene};
 use crate::signal::Signal;
 use crate::stop_machine;
 use crate::sync::{Class, Mutex};
 use crate::task::{self, Task};
+use crate::user::UserAddress;
 
 /// An open file.
 pub(crate) struct Session {
@@ -198,7 +200,7 @@ impl Session {
             capture,
         };
         if options.is(MODE_RUN_NOW) {
-            run_now(&enabled.capture, &ready, &[])?;
+            run_now(&enabled.capture, &ready, core::iter::empty())?;
         } else {
             enabled.probe(&ready)?;
         }
@@ -244,14 +246,23 @@ impl Session {
         Ok(report)
     }
 
-    /// `KFLAT_TESTS`: the image's size in bytes.
-    pub(crate) fn test(&self, test: Option<&SelfTest>, request: &Tests) -> Result<u64> {
+    /// `KFLAT_TESTS`: the image's size in bytes. `name` is where the process has the
+    /// test's name.
+    pub(crate) fn test(
+        &self,
+        test: Option<&SelfTest>,
+        request: &Tests,
+        name: UserAddress,
+    ) -> Result<u64> {
         let mut state = self.state.lock();
         let area = self.area()?;
         if state.enabled.is_some() {
             return Err(Error::EBUSY);
         }
         let test = test.ok_or(Error::ENOENT)?;
+        if test.needs_process && request.use_stop_machine != 0 {
+            return Err(Error::EINVAL);
+        }
         let options = Options {
             mode: MODE_TEST | bit(request.use_stop_machine, MODE_STOP_MACHINE),
             discard: request.skip_memcpy != 0,
@@ -259,11 +270,11 @@ impl Session {
         };
         state.last = empty_status();
         self.signal.set(STATE_IDLE);
-        let scene = self_test::Scene::build(test)?;
-        let recipe = EnabledRecipe::unlisted(test.recipe()?)?;
+        let scene = Scene::build(test, name.0)?;
+        let recipe = EnabledRecipe::unlisted(self_test::recipe(test)?)?;
         let ready = Arc::new(Ready::new(recipe, 0)?)?;
         let capture = Capture::prepare(None, &area, self.signal.clone(), options)?;
-        run_now(&capture, &ready, scene.arguments())?;
+        run_now(&capture, &ready, scene.arguments(test))?;
         let outcome = capture.outcome().unwrap_or_default();
         fill(&mut state.last, &outcome);
         match outcome.report.total_size {
@@ -281,10 +292,10 @@ impl Session {
 }
 
 /// Captures in this context, with no probe.
-fn run_now(capture: &Capture, ready: &Arc<Ready>, arguments: &[u64]) -> Result {
+fn run_now(capture: &Capture, ready: &Arc<Ready>, arguments: impl Iterator<Item = u64>) -> Result {
     let entered = capture.enter(ready, |_, all, _| {
         for (into, argument) in all.iter_mut().zip(arguments) {
-            *into = *argument;
+            *into = argument;
         }
     });
     let mut entered = entered.ok_or(Error::EBUSY)?;

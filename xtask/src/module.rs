@@ -34,7 +34,13 @@ const OBJECTS: &[Object] = &[
 ];
 
 /// What the kernel objects are made from; everything else may change freely.
-const INPUTS: &[&str] = &["kmod", "tests/kmod", "crates/abi", "crates/engine"];
+const INPUTS: &[&str] = &[
+    "kmod",
+    "tests/kmod",
+    "crates/abi",
+    "crates/engine",
+    "crates/self_tests",
+];
 
 /// The kernel objects for one kernel.
 #[derive(Debug, Clone)]

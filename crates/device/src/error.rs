@@ -82,6 +82,15 @@ pub enum Error {
         /// Those that it has.
         tests: Vec<String>,
     },
+    /// A test can't be run while all other CPUs are halted.
+    #[error(
+        "the test `{test}` captures memory of the process, which can't be read while all other \
+         CPUs are halted; run it without stop_machine"
+    )]
+    NeedsProcess {
+        /// The test.
+        test: String,
+    },
     /// There is a recipe of that name.
     #[error("a recipe `{name}` is loaded already; unload it first: kflat unload {name}")]
     AlreadyLoaded {

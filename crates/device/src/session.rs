@@ -235,6 +235,9 @@ impl Session {
             },
             libc::ENOMEM => Error::AreaTooSmall,
             libc::EBUSY => Error::SessionBusy,
+            libc::EINVAL if options.stop_machine => Error::NeedsProcess {
+                test: name.to_owned(),
+            },
             _ => unexpected("run the test")(error),
         })?;
         Ok(Report {

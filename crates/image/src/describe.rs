@@ -188,12 +188,10 @@ fn types(extension: &Extension, out: &mut dyn Write) -> io::Result<()> {
     };
     let mut sums: HashMap<u32, (u64, u64)> = HashMap::new();
     for object in extension.objects() {
-        let size = program
-            .type_at(object.type_index)
-            .map_or(0, |view| view.size);
+        let size = program.object_size(object.type_index, object.count);
         let sum = sums.entry(object.type_index).or_default();
         sum.0 += 1;
-        sum.1 = (sum.1).saturating_add(u64::from(size) * u64::from(object.count));
+        sum.1 = (sum.1).saturating_add(size);
     }
     let mut sums: Vec<_> = (sums.into_iter())
         .map(|(index, (objects, bytes))| {

@@ -203,11 +203,9 @@ impl Extension {
     fn keep_objects_inside(&mut self, memory_size: u64) {
         let program = self.program();
         let inside = |object: &Object| {
-            let size = (program.as_ref())
-                .and_then(|program| program.type_at(object.type_index))
-                .map_or(0, |view| u64::from(view.size));
-            // At most 2^64 - 2^33 + 1.
-            let length = size * u64::from(object.count);
+            let length = (program.as_ref()).map_or(0, |program| {
+                program.object_size(object.type_index, object.count)
+            });
             (object.offset.checked_add(length)).is_some_and(|end| end <= memory_size)
         };
         if !self.objects.iter().all(inside) {

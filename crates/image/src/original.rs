@@ -313,12 +313,10 @@ fn captured_ends(image: &Image, objects: &[Object], program: Option<&Program<'_>
     let starts: Vec<u64> = image.fragments().map(|fragment| fragment.offset).collect();
     let mut ends = vec![0; starts.len()];
     for object in objects {
-        let size = program
-            .and_then(|program| program.type_at(object.type_index))
-            .map_or(0, |view| u64::from(view.size));
-        let end = object
-            .offset
-            .saturating_add(size.saturating_mul(u64::from(object.count)));
+        let size = program.map_or(0, |program| {
+            program.object_size(object.type_index, object.count)
+        });
+        let end = object.offset.saturating_add(size);
         let after = starts.partition_point(|start| *start <= object.offset);
         if let Some(known) = after.checked_sub(1).and_then(|index| ends.get_mut(index)) {
             *known = end.max(*known);

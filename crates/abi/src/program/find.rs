@@ -2,8 +2,8 @@
 
 use super::code::Instruction;
 use super::{
-    Action, Case, Extra, Global, Header, Limits, MAGIC, PROGRAM_WHEN, Root, Slabs, Table, Type,
-    VERSION,
+    Action, Case, Extra, Global, Header, Limits, MAGIC, NONE, PROGRAM_WHEN, Root, Slabs, Table,
+    Type, VERSION,
 };
 use crate::record::Record;
 
@@ -33,7 +33,7 @@ enum Which {
 }
 
 /// Where the header has its [`Slabs`].
-const SLABS: usize = 136;
+const SLABS: usize = 144;
 
 impl Which {
     /// The table; `None`: it is outside of the program or misaligned.
@@ -146,6 +146,24 @@ impl<'a> Program<'a> {
         record_at(self.types, index)
     }
 
+    /// Bytes of an object of `count` elements of type `index`; of a type with a
+    /// flexible array, of one with so many in its array. 0: there is no such type.
+    #[must_use]
+    pub fn object_size(&self, index: u32, count: u32) -> u64 {
+        let Some(view) = self.type_at(index) else {
+            return 0;
+        };
+        // At most 2^64 - 2^33 + 1, and 2^32 more.
+        let all = |size: u32| u64::from(size) * u64::from(count);
+        if view.tail == NONE {
+            return all(view.size);
+        }
+        let tail = self.type_at(view.tail).map_or(0, |tail| all(tail.size));
+        u64::from(view.tail_offset)
+            .saturating_add(tail)
+            .max(view.size.into())
+    }
+
     /// Action `index`.
     #[inline]
     #[must_use]
@@ -231,6 +249,7 @@ mod tests {
             assert_eq!(found.map(|table| table.offset as usize), Some(at));
         }
     }
+
     #[test]
     fn the_allocators_layout_is_where_the_header_has_it() {
         let slabs = Slabs {

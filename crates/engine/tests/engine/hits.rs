@@ -8,7 +8,7 @@ use kflat_abi::program::{
 use kflat_engine::{Inputs, fits, verify};
 
 use crate::simulation::kernel::Kernel;
-use crate::simulation::program::{Builder, pointer, read, step};
+use crate::simulation::program::{Builder, load, pointer, step};
 use crate::simulation::run;
 
 /// Kernel addresses, far apart.
@@ -71,8 +71,8 @@ fn a_call_fits_by_what_pointers_lead_to() {
         step(code::ARGUMENT, 0),
         step(code::CONSTANT, 8),
         step(code::ADD, 0),
-        read(8),
-        read(1),
+        load(code::READ, 8, 0),
+        load(code::READ, 1, 0),
         step(code::CONSTANT, b'h'.into()),
         step(code::EQUAL, 0),
     ]);
@@ -90,7 +90,7 @@ fn a_call_fits_by_what_pointers_lead_to() {
 #[test]
 fn what_cant_be_computed_does_not_fit() {
     let mut kernel = Kernel::default();
-    let unreadable = conditional(&[step(code::ARGUMENT, 0), read(8)]);
+    let unreadable = conditional(&[step(code::ARGUMENT, 0), load(code::READ, 8, 0)]);
     assert_eq!(asked(&unreadable, &mut kernel, &[A]), None);
     let by_zero = conditional(&[
         step(code::CONSTANT, 1),
@@ -172,7 +172,11 @@ fn conditions_are_checked_as_other_expressions_are() {
         (vec![step(code::ADD, 0)], REJECTED_STACK),
         (vec![step(code::CPU, 0); 17], REJECTED_STACK),
         (
-            [vec![step(code::CONSTANT, 0)], vec![read(8); 9]].concat(),
+            [
+                vec![step(code::CONSTANT, 0)],
+                vec![load(code::READ, 8, 0); 9],
+            ]
+            .concat(),
             REJECTED_EXPRESSION,
         ),
         (

@@ -1,29 +1,28 @@
 //! Any graph of objects comes out of the image as it was in memory, whatever its
 //! objects' addresses; and no bytes of a program do harm.
 
-use std::collections::HashMap;
-
+use crate::simulation::faithful::is_faithful;
 use crate::simulation::kernel::Kernel;
-use crate::simulation::loader::Image;
 use crate::simulation::program::{
-    Builder, constant, embed, function, pointer, pointers, read, step, string,
+    Builder, constant, embed, function, load, pointer, pointers, step, string,
 };
+use crate::simulation::random::words;
 use crate::simulation::run;
-use kflat_abi::program::code;
+use kflat_abi::program::{Program, code};
 use kflat_engine::{Inputs, fits, verify};
 use proptest::prelude::*;
 
 const BASE: u64 = 0xffff_8880_0000_0000;
 const SPACE: usize = 1 << 14;
 
-/// Memory of words, some of which are pointers into it.
-fn words() -> impl Strategy<Value = Vec<u64>> {
-    let word = prop_oneof![
-        3 => (0..SPACE as u64 / 8).prop_map(|word| BASE + 8 * word),
-        1 => 0..4u64,
-        1 => any::<u64>(),
-    ];
-    prop::collection::vec(word, SPACE / 8)
+/// Memory of words, many of which are pointers into it.
+fn machine(memory: u64) -> Kernel {
+    let mut kernel = Kernel::default();
+    kernel.map(BASE, SPACE);
+    for (word, value) in (0..).zip(words(memory, BASE, SPACE as u64)) {
+        kernel.put_word(BASE + 8 * word, value);
+    }
+    kernel
 }
 
 /// Three types: pairs, arrays of pairs behind a pointer, wide ones that overlap.
@@ -51,72 +50,35 @@ fn program() -> Vec<u8> {
         step(code::ARGUMENT, 0),
         step(code::SKIP_IF_ZERO, 3),
         step(code::ARGUMENT, 1),
-        read(8),
+        load(code::READ, 8, 0),
         step(code::SKIP, 1),
         step(code::CPU, 0),
     ]);
     program.build()
 }
 
-/// Every captured byte is the original one, but for the relocated words, and
-/// these lead to what they led to.
-fn is_faithful(kernel: &Kernel, image: &Image) {
-    let relocated: HashMap<u64, u64> = (image.pointers.iter())
-        .map(|at| (*at, image.word(*at)))
-        .collect();
-    for object in &image.objects {
-        let size = [24, 1, 16, 48][object.type_index as usize] * u64::from(object.count);
-        let mut at = object.offset;
-        while at < object.offset + size {
-            if let Some(target) = relocated.get(&at) {
-                let word = kernel.bytes(image.original(at), 8).expect("mapped");
-                let word = u64::from_le_bytes(word.try_into().expect("8 bytes"));
-                // One past the end may belong to the next fragment.
-                let (start, origin) = (image.fragments.iter().zip(&image.origins))
-                    .map(|((start, _), origin)| (*start, *origin))
-                    .rfind(|(start, origin)| start <= target && origin + (target - start) == word)
-                    .expect("leads where it led");
-                assert_eq!(origin + (target - start), word);
-                at += 8;
-            } else {
-                let byte = kernel.bytes(image.original(at), 1).expect("mapped")[0];
-                assert_eq!(image.memory[at as usize], byte, "at {at:#x}");
-                at += 1;
-            }
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn graphs_survive(words in words(), roots in prop::array::uniform2(0..SPACE as u64 / 8)) {
-        let mut kernel = Kernel::default();
-        kernel.map(BASE, SPACE);
-        for (word, value) in (0..).zip(&words) {
-            kernel.put_word(BASE + 8 * word, *value);
-        }
+    fn graphs_survive(memory in any::<u64>(), roots in prop::array::uniform2(0..SPACE as u64 / 8)) {
+        let mut kernel = machine(memory);
         let program = program();
         let (report, image) = run(&mut kernel, &program, &roots.map(|word| BASE + 8 * word));
         let image = image.expect("an image");
         prop_assert_eq!(report.objects as usize, image.objects.len());
-        is_faithful(&kernel, &image);
+        is_faithful(&kernel, &image, &Program::find(&program).expect("verified"));
     }
 
     #[test]
     fn a_damaged_program_is_rejected_or_harmless(
-        at in 0usize..1000, value in any::<u8>(), words in words(),
+        at in 0usize..1000, value in any::<u8>(), memory in any::<u64>(),
     ) {
         let mut bytes = program();
         let at = at % bytes.len();
         bytes[at] = value;
         if let Ok(verified) = verify(&bytes) {
-            let mut kernel = Kernel::default();
-            kernel.map(BASE, SPACE);
-            for (word, value) in (0..).zip(&words) {
-                kernel.put_word(BASE + 8 * word, *value);
-            }
+            let mut kernel = machine(memory);
             kernel.clock.step = 10_000;
             let inputs = Inputs { arguments: &[BASE, BASE + 64], ..Inputs::default() };
             fits(&verified, &inputs, &mut kernel);

@@ -2,7 +2,7 @@
 
 use crate::simulation::kernel::Kernel;
 use crate::simulation::program::{
-    Builder, argument, constant, embed, function, list, member, pointer, pointers, string,
+    Builder, argument, constant, embed, function, member, pointer, pointers, string,
 };
 use crate::simulation::{PLENTY, run, run_in};
 use kflat_abi::extension as abi;
@@ -290,176 +290,6 @@ fn functions_are_named_and_keep_their_value() {
     assert_eq!(report.reason, 0, "what has no name is no function");
 }
 
-/// A list of `count` elements of 32 bytes with the link at 8, its head at `A`.
-fn linked(kernel: &mut Kernel, count: u64) -> Builder {
-    let element = |index: u64| B + 0x100 * (index * 7 % count);
-    kernel.map(A, 16);
-    let node = |index| if index == 0 { A } else { element(index) + 8 };
-    for index in 1..count {
-        kernel.map(element(index), 32);
-        kernel.put_word(element(index), index);
-    }
-    for index in 0..count {
-        let next = node((index + 1) % count);
-        kernel.put_word(node(index), next);
-        kernel.put_word(next + 8, node(index));
-    }
-    let mut program = Builder::default();
-    let element = program.type_(32, vec![]);
-    let head = program.type_(16, vec![list(0, element, 8)]);
-    program.argument(0, None, pointer(0, head));
-    program
-}
-
-#[test]
-fn a_list_is_walked_and_relocated_in_both_directions() {
-    let mut kernel = Kernel::default();
-    let program = linked(&mut kernel, 200);
-    let (report, image) = run(&mut kernel, &program.build(), &[A]);
-    let image = image.expect("an image");
-    assert_eq!((report.reason, report.objects), (0, 200));
-    let head = image.roots[0];
-    let (mut at, mut previous) = (image.follow(head), head);
-    for index in 1..200 {
-        assert_eq!(image.word(at - 8), index);
-        assert_eq!(image.follow(at + 8), previous);
-        (at, previous) = (image.follow(at), at);
-    }
-    assert_eq!(at, head);
-    assert_eq!(image.follow(head + 8), previous);
-    assert_eq!(image.pointers.len(), 400);
-}
-
-#[test]
-fn an_empty_list_points_to_itself_and_one_of_zeros_is_left_alone() {
-    let mut kernel = Kernel::default();
-    let program = linked(&mut kernel, 1);
-    let (_, image) = run(&mut kernel, &program.build(), &[A]);
-    let image = image.expect("an image");
-    assert_eq!(image.follow(image.roots[0]), image.roots[0]);
-    kernel.put_word(A, 0);
-    kernel.put_word(A + 8, 0);
-    let (report, image) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(report.reason, 0);
-    assert!(image.expect("an image").pointers.is_empty());
-}
-
-#[test]
-fn a_list_that_bites_its_tail_ends() {
-    let mut kernel = Kernel::default();
-    let program = linked(&mut kernel, 50);
-    // The last element leads to the tenth instead of to the head.
-    let element = |index: u64| B + 0x100 * (index * 7 % 50);
-    kernel.put_word(element(49) + 8, element(10) + 8);
-    let (report, image) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(
-        (report.reason, report.objects),
-        (abi::REASON_LIST_DAMAGED, 50)
-    );
-    assert!(image.is_some());
-    // And one that leads nowhere.
-    kernel.put_word(element(49) + 8, 0xdead_0000_0000_0122);
-    let (report, _) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(
-        (report.reason, report.objects),
-        (abi::REASON_UNREADABLE, 50)
-    );
-}
-
-#[test]
-fn each_limit_ends_the_capture_with_what_there_is() {
-    let mut kernel = Kernel::default();
-    let mut program = linked(&mut kernel, 200);
-    program.limits.objects = 10;
-    let (report, image) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(
-        (report.reason, report.objects),
-        (abi::REASON_LIMIT_OBJECTS, 10)
-    );
-    assert_eq!(image.expect("partial").objects.len(), 10);
-
-    let mut program = linked(&mut Kernel::default(), 200);
-    program.limits.bytes = 16 + 5 * 32;
-    let (report, _) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(
-        (report.reason, report.objects),
-        (abi::REASON_LIMIT_BYTES, 6)
-    );
-
-    let mut program = linked(&mut Kernel::default(), 200);
-    program.limits.elements = 7;
-    let (report, _) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(
-        (report.reason, report.objects),
-        (abi::REASON_LIMIT_ELEMENTS, 8)
-    );
-
-    let mut program = linked(&mut Kernel::default(), 200);
-    program.limits.depth = 1;
-    let (report, _) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(
-        (report.reason, report.objects),
-        (abi::REASON_LIMIT_DEPTH, 1)
-    );
-
-    let mut program = linked(&mut Kernel::default(), 200);
-    program.limits.time_ns = 2;
-    kernel.clock.step = 1;
-    let (report, image) = run(&mut kernel, &program.build(), &[A]);
-    assert_eq!(report.reason, abi::REASON_LIMIT_TIME);
-    let objects = image.expect("partial").objects.len();
-    assert!(objects > 10 && objects < 200, "{objects}");
-}
-
-#[test]
-fn too_little_memory_gives_a_partial_image() {
-    let mut kernel = Kernel::default();
-    let program = linked(&mut kernel, 400).build();
-    let (report, image) = run_in(&mut kernel, &program, &[A], 2048, PLENTY);
-    assert_eq!(report.reason, abi::REASON_NO_MEMORY);
-    assert!(report.objects > 50 && report.objects < 400);
-    let image = image.expect("partial");
-    let head = image.roots[0];
-    assert_eq!(image.word(image.follow(head) - 8), 1);
-}
-
-#[test]
-fn too_small_an_area_gives_what_fits_and_tells_how_many_bytes_are_needed() {
-    let mut kernel = Kernel::default();
-    let program = linked(&mut kernel, 400).build();
-    let (full, _) = run(&mut kernel, &program, &[A]);
-    assert_eq!((full.reason, full.objects), (0, 400));
-    for area in [0, 10, 100] {
-        let (report, image) = run_in(&mut kernel, &program, &[A], PLENTY, area);
-        assert!(image.is_none());
-        assert_eq!(report.reason, abi::REASON_AREA_TOO_SMALL);
-        assert_eq!((report.image_size, report.total_size), (0, 0));
-        assert!(report.needed_size > area as u64 * 8);
-    }
-    let (report, image) = run_in(&mut kernel, &program, &[A], PLENTY, 1500);
-    assert_eq!(report.reason, abi::REASON_AREA_TOO_SMALL);
-    let image = image.expect("partial");
-    assert!(report.objects > 50 && report.objects < 400);
-    let head = image.roots[0];
-    assert_eq!(image.word(image.follow(head) - 8), 1);
-    // Whoever does as told gets everything in the end.
-    let (mut words, mut rounds) = (0, 0);
-    loop {
-        let (report, _) = run_in(&mut kernel, &program, &[A], PLENTY, words);
-        if report.reason == 0 {
-            break;
-        }
-        let needed = report.needed_size.div_ceil(8) as usize;
-        assert!(needed > words, "{needed} words after {words}");
-        (words, rounds) = (needed.max(words * 3 / 2), rounds + 1);
-    }
-    assert!(rounds < 20);
-    let words = full.needed_size.div_ceil(8) as usize;
-    let (report, image) = run_in(&mut kernel, &program, &[A], PLENTY, words);
-    assert_eq!((report.reason, report.objects), (0, 400));
-    assert!(image.is_some());
-}
-
 #[test]
 fn tag_bits_and_shifts_come_back_in_the_image() {
     let mut kernel = Kernel::default();
@@ -504,27 +334,6 @@ fn fragments_are_aligned_as_a_type_asks() {
     let (_, image) = run(&mut kernel, &program.build(), &[A]);
     let image = image.expect("an image");
     assert_eq!(image.follow(image.roots[0]) % 64, 0);
-}
-
-#[test]
-fn globals_and_the_current_task_are_roots() {
-    let mut kernel = Kernel::default();
-    kernel.map(A, 8);
-    kernel.map(B, 8);
-    kernel.current = B;
-    kernel.globals = vec![A, 0];
-    let mut program = Builder::default();
-    let word = program.plain(8);
-    program.current(pointer(0, word));
-    program.global("modules", pointer(0, word));
-    program.global("absent", pointer(0, word));
-    let (report, image) = run(&mut kernel, &program.build(), &[]);
-    let image = image.expect("an image");
-    assert_eq!(image.original(image.named["current"].0), B);
-    assert_eq!(image.original(image.named["modules"].0), A);
-    assert_eq!(image.named["absent"], (u64::MAX, 0));
-    assert_eq!(report.reason, abi::REASON_NO_GLOBAL);
-    assert_eq!(image.diagnostics[0].via, 2, "the root");
 }
 
 #[test]

@@ -281,9 +281,8 @@ fn ends(extension: &Extension, offsets: impl Iterator<Item = u64>) -> Vec<u64> {
     };
     let mut objects: Vec<(u64, u64)> = (extension.objects().iter())
         .map(|object| {
-            let size = (program.type_at(object.type_index)).map_or(0, |view| view.size);
-            let end = u64::from(size) * u64::from(object.count);
-            (object.offset, object.offset.saturating_add(end))
+            let size = program.object_size(object.type_index, object.count);
+            (object.offset, object.offset.saturating_add(size))
         })
         .collect();
     objects.sort_unstable();

@@ -103,11 +103,10 @@ impl Objects {
         });
         let ends = (starts.iter())
             .map(|(offset, type_index, index)| {
-                let size = program.type_at(*type_index).map_or(0, |view| view.size);
                 let count = objects
                     .get(*index as usize)
                     .map_or(0, |object| object.count);
-                offset + u64::from(size) * u64::from(count)
+                offset + program.object_size(*type_index, count)
             })
             .collect();
         Self { starts, ends }

@@ -106,7 +106,13 @@ impl<'i> Typed<'i> {
     pub fn object(&self, index: u32) -> Option<(Value, u64)> {
         let object = self.extension.objects().get(index as usize)?;
         let view = self.program.type_at(object.type_index)?;
-        let length = u64::from(view.size) * u64::from(object.count);
+        let length = self.program.object_size(object.type_index, object.count);
+        // With a flexible array it is one, which the count is not of.
+        let count = if view.tail == kflat_abi::program::NONE {
+            object.count
+        } else {
+            1
+        };
         let value = Value {
             offset: object.offset,
             of: TypeId(view.btf_id),
@@ -117,7 +123,7 @@ impl<'i> Typed<'i> {
             }),
             end: object.offset + length,
         };
-        Some((value, u64::from(object.count)))
+        Some((value, u64::from(count)))
     }
 
     /// The offset of the byte that was at an original address, if it was

@@ -256,13 +256,11 @@ fn objects(typed: &Typed<'_>) -> (Vec<Node>, Vec<ObjectKind>) {
     let objects = (typed.image().extension()).map_or(&[][..], |extension| extension.objects());
     let nodes = (objects.iter())
         .map(|object| {
-            let size = program
-                .type_at(object.type_index)
-                .map_or(0, |view| view.size);
+            let size = program.object_size(object.type_index, object.count);
             let parent = object.parent;
             Node {
                 offset: object.offset,
-                end: (object.offset).saturating_add(u64::from(size) * u64::from(object.count)),
+                end: (object.offset).saturating_add(size),
                 kind: object.type_index,
                 count: object.count,
                 parent: ((parent as usize) < objects.len()).then_some(parent),

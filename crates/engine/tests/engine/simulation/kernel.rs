@@ -10,7 +10,7 @@ use kflat_engine::{Clock, Memory, Symbols, Unreadable, put_bytes};
 /// Memory that is mapped in places.
 #[derive(Default)]
 pub(crate) struct Kernel {
-    regions: BTreeMap<u64, Vec<u8>>,
+    pub(crate) regions: BTreeMap<u64, Vec<u8>>,
     pub(crate) symbols: BTreeMap<u64, String>,
     pub(crate) globals: Vec<u64>,
     pub(crate) current: u64,
@@ -24,6 +24,12 @@ pub(crate) struct Kernel {
     pub(crate) clock: Ticks,
     /// Bytes that were read.
     pub(crate) read: u64,
+    /// How often memory was read.
+    pub(crate) reads: u64,
+    /// What others write: after so many reads, where, and what.
+    pub(crate) written_later: Vec<(u64, u64, Vec<u8>)>,
+    /// What is unmapped after so many reads.
+    pub(crate) unmapped_later: Vec<(u64, u64)>,
 }
 
 impl Kernel {
@@ -46,6 +52,26 @@ impl Kernel {
         self.put(address, &word.to_le_bytes());
     }
 
+    /// What others do meanwhile.
+    fn let_time_pass(&mut self) {
+        let reads = self.reads;
+        let mut written = std::mem::take(&mut self.written_later);
+        written.retain(|(after, address, bytes)| {
+            if *after <= reads {
+                self.put(*address, bytes);
+            }
+            *after > reads
+        });
+        self.written_later = written;
+        let regions = &mut self.regions;
+        self.unmapped_later.retain(|(after, address)| {
+            if *after <= reads {
+                regions.remove(address);
+            }
+            *after > reads
+        });
+    }
+
     pub(crate) fn put_u32(&mut self, address: u64, word: u32) {
         self.put(address, &word.to_le_bytes());
     }
@@ -60,6 +86,8 @@ impl Kernel {
 impl Memory for Kernel {
     fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
         assert!(words.len() as u64 * 8 >= address % 8 + length as u64);
+        self.reads += 1;
+        self.let_time_pass();
         let bytes = self.bytes(address, length).ok_or(Unreadable)?.to_vec();
         put_bytes(words, address, &bytes);
         self.read += length as u64;

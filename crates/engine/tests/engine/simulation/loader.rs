@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kflat_abi::crc32c::crc32c;
-use kflat_abi::extension::{self as abi, Diagnostic, Entry, Hit, Object};
+use kflat_abi::extension::{self as abi, ChangedRange, Diagnostic, Entry, Hit, Object};
 use kflat_abi::record::Record;
 
 /// An image that satisfies the format.
@@ -19,6 +19,7 @@ pub(crate) struct Image {
     pub(crate) origins: Vec<u64>,
     pub(crate) objects: Vec<Object>,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) changes: Vec<ChangedRange>,
     pub(crate) hit: Hit,
 }
 
@@ -123,10 +124,11 @@ impl Image {
         assert!(reader.bytes(padding).iter().all(|byte| *byte == 0));
         let extension = Extension(reader.0);
         let image = Self {
-            origins: Reader(extension.payload(abi::KIND_ORIGIN)).words(fragment_count),
-            objects: records_of(extension.payload(abi::KIND_OBJECTS)),
-            diagnostics: records_of(extension.payload(abi::KIND_DIAGNOSTICS)),
-            hit: Hit::decode(extension.payload(abi::KIND_HIT)).expect("a hit"),
+            origins: Reader(extension.demand(abi::KIND_ORIGIN)).words(fragment_count),
+            objects: records_of(extension.demand(abi::KIND_OBJECTS)),
+            diagnostics: records_of(extension.demand(abi::KIND_DIAGNOSTICS)),
+            changes: records_of(extension.payload(abi::KIND_CHANGES).unwrap_or(&[])),
+            hit: Hit::decode(extension.demand(abi::KIND_HIT)).expect("a hit"),
             roots,
             named,
             pointers,
@@ -161,6 +163,22 @@ impl Image {
         self.diagnostics.iter().map(|d| d.reason).collect()
     }
 
+    /// Whether a word is relocated.
+    pub(crate) fn is_pointer(&self, at: u64) -> bool {
+        self.pointers.binary_search(&at).is_ok()
+    }
+
+    /// Where the byte that was at an address is.
+    pub(crate) fn at(&self, address: u64) -> Option<u64> {
+        let places = self.fragments.iter().zip(&self.origins);
+        places
+            .filter_map(|((start, size), origin)| {
+                Some((start, size, address.checked_sub(*origin)?))
+            })
+            .find(|(_, size, inside)| inside < size)
+            .map(|(start, _, inside)| start + inside)
+    }
+
     /// The original address of byte `at`.
     pub(crate) fn original(&self, at: u64) -> u64 {
         let after = self.fragments.partition_point(|(start, _)| *start <= at);
@@ -178,20 +196,21 @@ fn records_of<R: Record>(bytes: &[u8]) -> Vec<R> {
 struct Extension<'a>(&'a [u8]);
 
 impl<'a> Extension<'a> {
-    fn payload(&self, kind: u32) -> &'a [u8] {
+    fn demand(&self, kind: u32) -> &'a [u8] {
+        self.payload(kind).expect("present")
+    }
+
+    fn payload(&self, kind: u32) -> Option<&'a [u8]> {
         let header = abi::Header::decode(self.0).expect("a header");
         assert_eq!((header.magic, header.version), (abi::MAGIC, abi::VERSION));
         assert_eq!(header.size, self.0.len() as u64);
         let table = &self.0[abi::Header::SIZE..][..header.count as usize * Entry::SIZE];
         assert_eq!(header.toc_crc, crc32c(table));
         let entries: Vec<Entry> = records_of(table);
-        let entry = entries
-            .iter()
-            .find(|entry| entry.kind == kind)
-            .expect("present");
+        let entry = entries.iter().find(|entry| entry.kind == kind)?;
         let payload = &self.0[entry.offset as usize..][..entry.length as usize];
         assert_eq!(entry.offset % abi::ALIGNMENT, 0);
         assert_eq!(entry.crc, crc32c(payload));
-        payload
+        Some(payload)
     }
 }
