@@ -24,6 +24,8 @@ mod formula;
 mod generate;
 mod guard;
 mod include;
+#[cfg(test)]
+mod knowledge;
 mod lexer;
 mod names;
 mod parser;
