@@ -4,6 +4,8 @@
 //! `kflat-tests [PART_OF_A_NAME]` prints one line for each story and the sum of
 //! them at the end.
 
+mod actor;
+mod automatic;
 mod bad_input;
 mod child;
 mod client;
@@ -43,6 +45,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("command", command::STORIES),
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
+    ("automatic", automatic::STORIES),
     ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
 ];

@@ -19,6 +19,7 @@ mod recipe_source;
 mod show;
 mod show_json;
 mod size;
+mod system_calls;
 mod test;
 mod type_source;
 mod types;

@@ -82,7 +82,7 @@ pub(crate) fn generated(
 ) -> Result<String> {
     let module = function.split_once(':').map(|(module, _)| module);
     let btf = types.load(module)?;
-    Ok(generate_with(function, &btf, &automatic.options())?)
+    Ok(generate_with(function, &btf, &automatic.options(function))?)
 }
 
 /// The recipe in a file, text or compiled.

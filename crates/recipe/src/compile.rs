@@ -1,7 +1,7 @@
 //! A recipe and a kernel's types to a program.
 
 use kflat_abi::program as abi;
-use kflat_btf::{Btf, Subset, TypeId, layout_hash};
+use kflat_btf::{Btf, NamedKind, Subset, TypeId, layout_hash};
 
 use crate::diagnostics::{Diagnostics, Problem, Source};
 use crate::encode::{Parts, encode};
@@ -210,7 +210,10 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
     }
     views.complete();
     let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
-    let mut subset = Subset::of(views.btf, &types);
+    // The function tells what its arguments are that are no pointers.
+    let function = views.btf.find(NamedKind::Function, &views.function.name);
+    let all: Vec<TypeId> = types.iter().copied().chain(function).collect();
+    let mut subset = Subset::of(views.btf, &all);
     let ids: Vec<u32> = types.iter().map(|id| subset.number(*id)).collect();
     let types = subset.finish();
     let mut flags = 0;

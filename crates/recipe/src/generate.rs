@@ -1,6 +1,9 @@
 //! A recipe from a function's name.
 
+mod embedded;
+mod globals;
 mod rules;
+mod system_call;
 
 use std::fmt::Write as _;
 
@@ -9,6 +12,7 @@ use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
 use crate::diagnostics::{Problem, Span};
 use crate::names::{is_char, pointee};
 use rules::Rules;
+pub use system_call::{CallArgument, system_call};
 
 /// Words that begin roots of another kind.
 const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
@@ -29,10 +33,14 @@ pub struct AutoOptions {
     pub max_objects: u32,
     /// The arguments to capture; empty: all.
     pub arguments: Vec<String>,
-    /// Globals to capture, each with its type (`init_task`, `struct task_struct`).
-    pub globals: Vec<(String, String)>,
-    /// What arguments that are `void *` point to (`data`, `struct foo`).
+    /// Globals to capture, each with its type (`foo_list`, `struct foo`); without
+    /// one if the kernel's types or kflat know it (`init_task`).
+    pub globals: Vec<(String, Option<String>)>,
+    /// What arguments or members point to, where that is not their type (`data`,
+    /// `struct foo`), or what that is a member of (`work`, `struct job.work`).
     pub types: Vec<(String, String)>,
+    /// What the system call takes that the function carries out.
+    pub system_call: Vec<CallArgument>,
     /// Pointers to follow also where they are not by themselves: an argument and
     /// members, `file.f_inode.i_sb`.
     pub follow: Vec<String>,
@@ -50,6 +58,7 @@ impl Default for AutoOptions {
             arguments: Vec::new(),
             globals: Vec::new(),
             types: Vec::new(),
+            system_call: Vec::new(),
             follow: Vec::new(),
             skip: Vec::new(),
         }
@@ -85,6 +94,16 @@ pub enum GenerateError {
         name: String,
         /// The function.
         declaration: String,
+        /// Similar names, in words.
+        near: String,
+    },
+    /// A global whose type nothing tells.
+    #[error(
+        "the type of the global `{symbol}` is not known: say it, `{symbol}=struct NAME`{near}"
+    )]
+    NoGlobal {
+        /// The global.
+        symbol: String,
         /// Similar names, in words.
         near: String,
     },
@@ -133,7 +152,7 @@ pub fn generate_with(
         .arguments
         .iter()
         .chain(options.types.iter().map(|(name, _)| name));
-    for name in named {
+    for name in named.filter(|name| !name.contains('.')) {
         if !names().any(|known| known == name) {
             return Err(GenerateError::NoArgument {
                 name: name.clone(),
@@ -144,7 +163,7 @@ pub fn generate_with(
     }
     let mut text =
         format!("// {declaration}\ninclude \"knowledge.kflat\";\n\nrecipe {target} {{\n");
-    let mut rules = Rules::new(btf);
+    let mut rules = Rules::new(btf, function);
     let mut roots = 0;
     for (position, parameter) in parameters.iter().enumerate() {
         let wanted = options.arguments.is_empty()
@@ -160,8 +179,9 @@ pub fn generate_with(
         }
     }
     for (symbol, of) in &options.globals {
-        let _ = writeln!(text, "    global {symbol}: as {of};");
-        rules.reach_named(of);
+        let how = globals::treatment(btf, symbol, of.as_deref())?;
+        let _ = writeln!(text, "    global {symbol}: {how};");
+        rules.reach_named(of.as_deref().unwrap_or_default());
         roots += 1;
     }
     if roots == 0 {
@@ -177,6 +197,10 @@ pub fn generate_with(
         text,
         "    limit depth {depth};\n    limit objects {max_objects};\n    limit bytes {max_bytes};\n}}\n"
     );
+    for (path, of) in options.types.iter().filter(|(path, _)| path.contains('.')) {
+        rules.path(path, &format!(": {}", treatment(of)), parameters)?;
+        rules.reach_named(type_of(of));
+    }
     for (paths, how) in [(&options.follow, ""), (&options.skip, ": skip")] {
         for path in paths {
             if let Some(of) = path.strip_prefix("struct ").or(path.strip_prefix("union ")) {
@@ -215,8 +239,8 @@ fn root(
     };
     let declared = btf.declaration(parameter.of, own);
     if let Some((_, of)) = options.types.iter().find(|(known, _)| known == own) {
-        let _ = writeln!(text, "    {name}: as {of};  // {declared}");
-        rules.reach_named(of);
+        let _ = writeln!(text, "    {name}: {};  // {declared}", treatment(of));
+        rules.reach_named(type_of(of));
         return 1;
     }
     let Some(to) = pointee(btf, parameter.of) else {
@@ -225,7 +249,7 @@ fn root(
     };
     let length = next.filter(|next| {
         let is_number = matches!(btf.kind(btf.resolve(next.of)), Kind::Int(_));
-        is_number && LENGTHS.contains(&btf.parameter_name(next))
+        is_number && is_length(btf.parameter_name(next))
     });
     let is_bytes = to == TypeId::VOID || rules::is_byte(btf, to);
     if let (true, Some(length)) = (is_bytes, length) {
@@ -256,9 +280,44 @@ fn root(
         );
         return 0;
     }
+    if embedded::is_link(btf, to) {
+        let holders = embedded::holders(btf, to);
+        if let [(of, member)] = holders.as_slice() {
+            let _ = writeln!(
+                text,
+                "    {name}: container of {of} by {member};  // {declared}"
+            );
+            rules.reach_named(of);
+            return 1;
+        }
+        for (of, member) in &holders {
+            let _ = writeln!(text, "    // or, {name}: container of {of} by {member};");
+        }
+    }
     let _ = writeln!(text, "    {name};  // {declared}");
     rules.reach(to);
+    if system_call(&rules.function).is_some() && system_call::is_registers(btf, parameter) {
+        return 1 + system_call::roots(btf, &name, &options.system_call, text);
+    }
     1
+}
+
+/// How a pointer is followed to a type, or to what has a member of that name:
+/// `struct job.work`.
+fn treatment(of: &str) -> String {
+    match of.split_once('.') {
+        Some((of, member)) => format!("container of {of} by {member}"),
+        None => format!("as {of}"),
+    }
+}
+
+fn type_of(of: &str) -> &str {
+    of.split('.').next().unwrap_or(of)
+}
+
+/// Whether an argument of that name holds the length of what is before it.
+fn is_length(name: &str) -> bool {
+    LENGTHS.contains(&name)
 }
 
 /// Similar names, in words.

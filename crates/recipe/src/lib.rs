@@ -38,5 +38,7 @@ mod views;
 pub use compile::{Compiled, check_rules, compile, compile_all, explain, module_of};
 pub use diagnostics::{Diagnostics, Problem, Span};
 pub use format::fmt;
-pub use generate::{AutoOptions, GenerateError, generate, generate_with};
+pub use generate::{
+    AutoOptions, CallArgument, GenerateError, generate, generate_with, system_call,
+};
 pub use include::KNOWLEDGE;

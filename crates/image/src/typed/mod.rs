@@ -8,12 +8,14 @@
 //! can't make a single call run long; whoever goes from value to value bounds
 //! their number.
 
+mod argument;
 mod index;
 mod list;
 mod path;
 mod pointer;
 mod value;
 
+pub use argument::Argument;
 pub use list::Elements;
 pub(crate) use path::root_name;
 pub use path::{Path, PathError, Step};

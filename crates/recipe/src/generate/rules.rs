@@ -29,19 +29,21 @@ const MOST_RULES: usize = 64;
 
 pub(super) struct Rules<'a> {
     btf: &'a Btf,
+    /// The function that the recipe is for.
+    pub(super) function: String,
     /// The rules of the knowledge base: members that lead on.
     known: HashMap<TypeId, Vec<MemberRule>>,
     hubs: HashSet<TypeId>,
     /// Types that the roots lead to.
     reached: Vec<TypeId>,
     /// Members that the options name, by type.
-    asked: BTreeMap<TypeId, Vec<(String, &'static str)>>,
+    asked: BTreeMap<TypeId, Vec<(String, String)>>,
     skipped: Vec<String>,
     skipped_types: HashSet<TypeId>,
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(btf: &'a Btf) -> Self {
+    pub(super) fn new(btf: &'a Btf, function: &str) -> Self {
         let file = parse(KNOWLEDGE, 0).unwrap_or_default();
         let known = (file.rules.into_iter())
             .filter_map(|rule| {
@@ -54,6 +56,7 @@ impl<'a> Rules<'a> {
             .collect();
         Self {
             btf,
+            function: function.to_owned(),
             known,
             hubs,
             reached: Vec::new(),
@@ -97,7 +100,7 @@ impl<'a> Rules<'a> {
     pub(super) fn path(
         &mut self,
         path: &str,
-        how: &'static str,
+        how: &str,
         parameters: &[Parameter],
     ) -> Result<(), GenerateError> {
         let btf = self.btf;
@@ -136,7 +139,7 @@ impl<'a> Rules<'a> {
         self.asked
             .entry(owner)
             .or_default()
-            .push((name.to_owned(), how));
+            .push((name.to_owned(), how.to_owned()));
         if how.is_empty() {
             self.reached.push(of);
             // A rule of its own, though empty, says that the hub is to be crossed.
