@@ -29,6 +29,8 @@ pub(crate) struct Recipe {
     pub(crate) source: String,
     /// The module has it already.
     pub(crate) is_loaded: bool,
+    /// Nobody wrote it.
+    pub(crate) is_generated: bool,
 }
 
 /// A recipe file (text or compiled), a loaded recipe or a function.
@@ -52,7 +54,11 @@ pub(crate) fn find(
         Err(error) => return Err(error.into()),
     }
     let text = generated(named, types, automatic)?;
-    compiled(&text, &format!("recipe for {named}"), types)
+    let recipe = compiled(&text, &format!("recipe for {named}"), types)?;
+    Ok(Recipe {
+        is_generated: true,
+        ..recipe
+    })
 }
 
 /// A recipe says itself what it follows.
@@ -115,6 +121,7 @@ fn compiled(text: &str, name: &str, types: &TypeSource) -> Result<Recipe> {
         types: compiled.types,
         source: compiled.source,
         is_loaded: false,
+        is_generated: false,
     })
 }
 
@@ -135,6 +142,7 @@ fn described(program: &[u8], attachment: &[u8], is_loaded: bool) -> Result<Recip
         types: entry(KIND_TYPES).unwrap_or_default().to_vec(),
         source: String::from_utf8_lossy(entry(KIND_SOURCE).unwrap_or_default()).into_owned(),
         is_loaded,
+        is_generated: false,
     })
 }
 

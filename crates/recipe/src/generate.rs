@@ -244,7 +244,7 @@ fn root(
         return 1;
     }
     let Some(to) = pointee(btf, parameter.of) else {
-        let _ = writeln!(text, "    // a value: {declared}");
+        let _ = writeln!(text, "    // {declared}: the value is kept with the image");
         return 0;
     };
     let length = next.filter(|next| {
@@ -274,11 +274,22 @@ fn root(
         return 1;
     }
     if btf.size(to).is_none_or(|size| size == 0) {
-        let _ = writeln!(
-            text,
-            "    // not followed, its type is not known: {declared}"
-        );
+        let why = match btf.kind(to) {
+            Kind::Prototype { .. } => "a function",
+            _ => "not followed, its type is not known",
+        };
+        let _ = writeln!(text, "    // {declared}: {why}");
         return 0;
+    }
+    // The kernel's types do not say whose memory a number lies in.
+    if matches!(btf.kind(to), Kind::Int(_) | Kind::Enum { .. }) {
+        let of = btf.type_name(to);
+        let _ = write!(
+            text,
+            "    // {declared}\n    {name}: array 1 {KERNEL};\n    \
+             {name} as {alias}_user: user as {of} {USER};\n"
+        );
+        return 2;
     }
     if embedded::is_link(btf, to) {
         let holders = embedded::holders(btf, to);

@@ -11,17 +11,10 @@ use crate::names::{find_field, find_type, is_char, pointee};
 use crate::parser::parse;
 use crate::syntax::MemberRule;
 
-/// Links inside of other structures: where they lead is known only from what
-/// they link.
-const LINKS: [&str; 8] = [
-    "list_head",
-    "hlist_head",
-    "hlist_node",
-    "hlist_bl_node",
-    "llist_node",
-    "llist_head",
-    "rb_node",
-    "callback_head",
+/// Names of pointers from one link to another: where they lead is known only from
+/// what they link.
+const LINKS: [&str; 7] = [
+    "next", "prev", "pprev", "first", "func", "rb_left", "rb_right",
 ];
 
 /// Rules that a recipe is given, more is no use to a reader.
@@ -206,9 +199,19 @@ impl<'a> Rules<'a> {
         };
         let name = self.btf.name(id);
         !name.is_empty()
-            && !LINKS.contains(&name)
+            && !self.is_link(id)
             && !self.hubs.contains(&id)
             && self.btf.find(kind, name) == Some(id)
+    }
+
+    /// Whether all its pointers lead to other links.
+    fn is_link(&self, of: TypeId) -> bool {
+        let fields = self.btf.fields(of);
+        let mut pointers = (fields.iter())
+            .filter(|(_, field)| pointee(self.btf, field.of).is_some())
+            .map(|(name, _)| name);
+        let is_first = pointers.next().is_some_and(|name| LINKS.contains(name));
+        is_first && pointers.all(|name| LINKS.contains(name))
     }
 
     /// The type that a member of a known rule leads to by itself.
@@ -286,7 +289,7 @@ impl<'a> Rules<'a> {
         // Without `const` bytes are a buffer of unknown size.
         let text = matches!(btf.kind(*tagged), Kind::Const(_)) && is_byte(btf, to);
         let known = match btf.composite(to) {
-            Some(_) => !LINKS.contains(&btf.name(to)),
+            Some(_) => !self.is_link(to),
             None => is_char(btf, to) || text,
         };
         (known && btf.size(to).is_some_and(|size| size > 0)).then_some(to)
