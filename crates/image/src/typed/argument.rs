@@ -67,6 +67,14 @@ impl<'i> Typed<'i> {
         Some(found.collect())
     }
 
+    /// The type of the function's parameter `name`.
+    pub(super) fn parameter(&self, name: &str) -> Option<TypeId> {
+        let target = self.program.target()?;
+        let (_, parameters) = self.btf.prototype(target.rsplit(':').next()?)?;
+        let found = parameters.iter().find(|one| self.btf.parameter_name(one) == name);
+        found.map(|parameter| parameter.of)
+    }
+
     /// What an argument is.
     #[must_use]
     pub fn argument_shape(&self, argument: &Argument<'i>) -> Shape<'i> {

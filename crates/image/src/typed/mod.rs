@@ -91,6 +91,11 @@ impl<'i> Typed<'i> {
         let to = action
             .and_then(|action| self.program.type_at(action.target))
             .map(|view| TypeId(view.btf_id));
+        // It points to a member of what was captured.
+        let member = action
+            .filter(|action| action.shift != 0)
+            .and_then(|_| self.parameter(root.name?));
+        let to = member.map(|of| self.pointee(of)).or(to);
         let pointer = match root.offset {
             None => Pointer::Null,
             Some(target) => Pointer::Inside {
