@@ -67,13 +67,35 @@ fn a_read() -> Result<()> {
     is_number(&image, "count", 5)?;
     is_number(&image, "pos[0]", 8)?;
     // What the buffer held before.
-    is_number(&image, "buf_user[4]", 0xee)
+    let buffer = kflat(&["show", &image, "buf_user"])?.succeeds()?;
+    buffer.says(&["= → ee ee ee ee ee;"])?;
+    Ok(())
+}
+
+/// Guests begin without a network.
+fn loopback_is_up() -> Result<()> {
+    // SAFETY: Makes a descriptor.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM, 0) };
+    ensure!(socket >= 0, "no socket");
+    // SAFETY: The descriptor is new and ours.
+    let socket = unsafe { File::from_raw_fd(socket) };
+    // SAFETY: All bit patterns are values of it.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = libc::IFF_UP.try_into()?;
+    // SAFETY: The structure is read.
+    let set = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    ensure!(set == 0, "the loopback device can't be used");
+    Ok(())
 }
 
 fn a_message() -> Result<()> {
     const TEXT: &[u8] = b"a message of forty-two bytes for the socket";
     let folder = Folder::new("automatic_message")?;
     let image = folder.file("message.img");
+    loopback_is_up()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let there = listener.local_addr()?;
     let mut stream = TcpStream::connect(there)?;
@@ -84,7 +106,7 @@ fn a_message() -> Result<()> {
     let known = unsafe { libc::fstat(stream.as_raw_fd(), &raw mut stat) };
     ensure!(known == 0, "the socket has no facts");
     let actor = Actor::new(move || Ok(stream.write_all(TEXT)?))?;
-    capture(actor, "tcp_sendmsg", &image, &["--depth", "4"])?;
+    capture(actor, "tcp_sendmsg", &image, &[])?;
     drop(listener);
     let common = "sk->__sk_common";
     is_number(&image, &format!("{common}.skc_num"), here.port().into())?;
@@ -120,7 +142,7 @@ fn an_opened_file() -> Result<()> {
     let large_file = 0o100_000;
     let flags = libc::O_CREAT | libc::O_RDWR | libc::O_CLOEXEC | large_file;
     is_number(&image, "how->flags", flags.try_into()?)?;
-    is_number(&image, "how->mode", 0o100_640)?;
+    is_number(&image, "how->mode", 0o640)?;
     let directory = value(&image, "dfd")?;
     ensure!(directory == "-100", "not AT_FDCWD: {directory}");
     Ok(())
@@ -199,10 +221,8 @@ fn a_request_to_a_terminal() -> Result<()> {
     is(&image, &format!("{tty}->name"), &format!("pts{number_of}"))?;
     is_number(&image, &format!("{tty}->winsize.ws_row"), 43)?;
     is_number(&image, &format!("{tty}->winsize.ws_col"), 132)?;
-    is(&image, &format!("{tty}->ops->ioctl"), "pty_unix98_ioctl").or_else(|_| {
-        // A pseudo terminal's other end needs no handler of its own.
-        is(&image, &format!("{tty}->ops->ioctl"), "NULL")
-    })?;
+    let ioctl = value(&image, &format!("{tty}->ops->ioctl"))?;
+    ensure!(ioctl.starts_with("pty_"), "its driver is {ioctl}");
     is_number(&image, "cmd", libc::FIONREAD)?;
     is(&image, "file->f_path.dentry->d_name.name", number_of)
 }
@@ -254,7 +274,12 @@ fn a_request_to_a_device() -> Result<()> {
     // Only the driver knows what it keeps at a file.
     let known = ["--type", "file.private_data=struct kflat_test_job"];
     let function = "kflat_test:kflat_test_device_ioctl";
-    capture(actor, function, &image, &[&known[..], &["--depth", "5"]].concat())?;
+    capture(
+        actor,
+        function,
+        &image,
+        &[&known[..], &["--depth", "5"]].concat(),
+    )?;
     is_number(&image, "command", ORDER)?;
     is_job(&image, "file->private_data", 4711, "as it was before")?;
     is(&image, "file->f_path.dentry->d_name.name", "kflat_test")
@@ -280,7 +305,11 @@ fn work_in_a_kernel_thread() -> Result<()> {
     order(&device()?, 42, "for the thread")?;
     callback("kflat_test:kflat_test_job_work", "job_by_work", &image)?;
     is_job(&image, "work", 42, "for the thread")?;
-    is(&image, "work->work.func", "kflat_test_job_work [kflat_test]")?;
+    is(
+        &image,
+        "work->work.func",
+        "kflat_test_job_work [kflat_test]",
+    )?;
     let runner = runner(&image)?;
     ensure!(runner.contains("\"kworker/"), "{runner}");
     Ok(())
@@ -292,5 +321,9 @@ fn a_timer_in_a_softirq() -> Result<()> {
     order(&device()?, 99, "for the timer")?;
     callback("kflat_test:kflat_test_job_timer", "job_by_timer", &image)?;
     is_job(&image, "timer", 99, "for the timer")?;
-    is(&image, "timer->timer.function", "kflat_test_job_timer [kflat_test]")
+    is(
+        &image,
+        "timer->timer.function",
+        "kflat_test_job_timer [kflat_test]",
+    )
 }

@@ -52,7 +52,11 @@ impl<'a> Subset<'a> {
                 | Kind::TypeTag(to)
                 | Kind::Array { element: to, .. } => pending.push(*to),
                 Kind::Function { prototype, .. } => {
-                    if let Kind::Prototype { returns, parameters } = btf.kind(*prototype) {
+                    if let Kind::Prototype {
+                        returns,
+                        parameters,
+                    } = btf.kind(*prototype)
+                    {
                         subset.complete.insert(id);
                         pending.push(*returns);
                         pending.extend(parameters.iter().map(|parameter| parameter.of));
@@ -82,9 +86,7 @@ impl<'a> Subset<'a> {
             }
             // They are about code, not about data.
             Kind::Function { .. } if !self.complete.contains(&id) => 0,
-            Kind::Variable { .. }
-            | Kind::Section { .. }
-            | Kind::DeclarationTag { .. } => 0,
+            Kind::Variable { .. } | Kind::Section { .. } | Kind::DeclarationTag { .. } => 0,
             _ => {
                 self.order.push(id);
                 self.order.len() as u32

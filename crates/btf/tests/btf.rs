@@ -157,7 +157,10 @@ fn a_function_that_is_asked_for_has_its_prototype() {
         btf.function_declaration("wake")
     );
     let (_, parameters) = small.prototype("wake").expect("there");
-    assert_eq!(small.argument_words(parameters), [Some(0), Some(1), Some(2)]);
+    assert_eq!(
+        small.argument_words(parameters),
+        [Some(0), Some(1), Some(2)]
+    );
     let without = Btf::parse(&Subset::of(&btf, &[task]).finish()).expect("well-formed");
     assert!(without.prototype("wake").is_none());
 }

@@ -8,7 +8,7 @@ use crate::{size, system_calls};
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "For a function without a recipe")]
 pub(crate) struct Automatic {
-    /// Pointers to follow from an argument to an object [default: 3]
+    /// Pointers to follow from an argument to an object [default: 4]
     #[arg(long, value_name = "N")]
     depth: Option<u32>,
     /// Bytes to capture at most [default: 1M]

@@ -49,7 +49,10 @@ mod tests {
         let found: Vec<(&str, &str)> = (found.iter())
             .map(|argument| (argument.of.as_str(), argument.name.as_str()))
             .collect();
-        let expected = [("const char *", "filename"), ("const char *const *", "argv")];
+        let expected = [
+            ("const char *", "filename"),
+            ("const char *const *", "argv"),
+        ];
         assert_eq!(found, expected);
     }
 }

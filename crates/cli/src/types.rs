@@ -148,7 +148,10 @@ fn members(
         writeln!(out, "{text:<56}  // {place}")?;
     }
     let size = u64::from(composite.size);
-    let is_union = composite.members.iter().all(|member| member.offset_bits == 0);
+    let is_union = composite
+        .members
+        .iter()
+        .all(|member| member.offset_bits == 0);
     if size > used && used > 0 && !is_union {
         writeln!(out, "{indent}// {} bytes unused", size - used)?;
     }

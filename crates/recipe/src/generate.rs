@@ -52,7 +52,7 @@ pub struct AutoOptions {
 impl Default for AutoOptions {
     fn default() -> Self {
         Self {
-            depth: 3,
+            depth: 4,
             max_bytes: 1 << 20,
             max_objects: 2000,
             arguments: Vec::new(),
@@ -98,9 +98,7 @@ pub enum GenerateError {
         near: String,
     },
     /// A global whose type nothing tells.
-    #[error(
-        "the type of the global `{symbol}` is not known: say it, `{symbol}=struct NAME`{near}"
-    )]
+    #[error("the type of the global `{symbol}` is not known: say it, `{symbol}=struct NAME`{near}")]
     NoGlobal {
         /// The global.
         symbol: String,

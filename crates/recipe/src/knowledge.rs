@@ -114,9 +114,11 @@ fn paths(program: &Program<'_>, target: u32) -> BTreeSet<String> {
         let path = program.string_at(action.path).expect("a path");
         paths.insert(path.to_owned());
         let extra = (action.extra != NONE).then(|| program.extra_at(action.extra).expect("it"));
-        for case in extra.into_iter().filter(|extra| extra.case_count > 0).flat_map(|extra| {
-            extra.first_case..extra.first_case + extra.case_count
-        }) {
+        for case in extra
+            .into_iter()
+            .filter(|extra| extra.case_count > 0)
+            .flat_map(|extra| extra.first_case..extra.first_case + extra.case_count)
+        {
             let case = program.case_at(case).expect("a case");
             if case.action != NONE && case.flags & !CASE_DEFAULT == 0 {
                 pending.push(case.action);
@@ -137,7 +139,11 @@ fn every_rule_is_followed_on_some_kernel() {
         .flat_map(|said| said.members.iter().map(|member| name(said, member)))
         .collect();
     assert!(dead.len() > 300);
-    let mut lost: BTreeSet<String> = file.hubs.iter().map(|hub| hub.of.value.to_string()).collect();
+    let mut lost: BTreeSet<String> = file
+        .hubs
+        .iter()
+        .map(|hub| hub.of.value.to_string())
+        .collect();
     for btf in &kernels {
         dead = &dead - &alive(&file, btf);
         lost.retain(|hub| {

@@ -266,10 +266,14 @@ fn options_of_automatic_captures_are_written_down() {
         max_bytes: 4096,
         max_objects: 7,
         arguments: vec!["node".to_owned(), "buf".to_owned()],
-        globals: vec![("things".to_owned(), "struct item".to_owned())],
-        types: vec![("buf".to_owned(), "struct item".to_owned())],
+        globals: vec![("things".to_owned(), Some("struct item".to_owned()))],
+        types: vec![
+            ("buf".to_owned(), "struct item".to_owned()),
+            ("node.private".to_owned(), "struct qstr.name".to_owned()),
+        ],
         follow: vec!["node.name.name".to_owned()],
         skip: vec!["node.parent".to_owned(), "struct item".to_owned()],
+        ..AutoOptions::default()
     };
     let text = generate_with("visit", &types(), &options).expect("a recipe");
     for part in [
@@ -277,6 +281,7 @@ fn options_of_automatic_captures_are_written_down() {
         "global things: as struct item;",
         "limit depth 5;\n    limit objects 7;\n    limit bytes 4096;",
         "parent: skip;",
+        "private: container of struct qstr by name;",
         "skip struct item;",
     ] {
         assert!(text.contains(part), "{part}: {text}");
@@ -286,7 +291,7 @@ fn options_of_automatic_captures_are_written_down() {
     let followed: Vec<String> = (actions(&compiled, "struct node").into_iter())
         .map(|(path, _)| path)
         .collect();
-    assert_eq!(followed, ["name.name", "call", "names"]);
+    assert_eq!(followed, ["name.name", "private", "call", "names"]);
     for (follow, message) in [
         ("nod.parent", "no argument `nod`"),
         ("node.parnt", "near: `parent`"),

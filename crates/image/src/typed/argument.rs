@@ -71,7 +71,9 @@ impl<'i> Typed<'i> {
     pub(super) fn parameter(&self, name: &str) -> Option<TypeId> {
         let target = self.program.target()?;
         let (_, parameters) = self.btf.prototype(target.rsplit(':').next()?)?;
-        let found = parameters.iter().find(|one| self.btf.parameter_name(one) == name);
+        let found = parameters
+            .iter()
+            .find(|one| self.btf.parameter_name(one) == name);
         found.map(|parameter| parameter.of)
     }
 
@@ -87,7 +89,9 @@ impl<'i> Typed<'i> {
         }
         let size = self.btf.size(of).unwrap_or(8).min(8);
         let bytes = argument.word.to_le_bytes();
-        let bytes = usize::try_from(size).ok().and_then(|size| bytes.get(..size));
+        let bytes = usize::try_from(size)
+            .ok()
+            .and_then(|size| bytes.get(..size));
         self.scalar(of, bytes.unwrap_or_default(), None)
     }
 

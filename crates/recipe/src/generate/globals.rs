@@ -41,7 +41,10 @@ pub(super) fn treatment(
     // Variables with BTF are per-CPU ones.
     let variable = btf.variables().find(|(name, _)| *name == symbol);
     if let Some((_, of)) = variable
-        && matches!(btf.kind(btf.resolve(of)), Kind::Struct(_) | Kind::Union(_) | Kind::Int(_))
+        && matches!(
+            btf.kind(btf.resolve(of)),
+            Kind::Struct(_) | Kind::Union(_) | Kind::Int(_)
+        )
     {
         return Ok(format!("per cpu as {}", btf.type_name(btf.resolve(of))));
     }

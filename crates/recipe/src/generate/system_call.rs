@@ -44,10 +44,13 @@ pub(super) fn roots(
     let mut count = 0;
     for (position, (argument, register)) in arguments.iter().zip(REGISTERS).enumerate() {
         let CallArgument { of, name } = argument;
-        let from = format!("from {registers}->{register} as {name}");
         let length = arguments.get(position + 1).zip(REGISTERS.get(position + 1));
         let length = length.filter(|(next, _)| is_length(&next.name) && !next.of.contains('*'));
         let base = base(of);
+        let from = match of.matches('*').count() {
+            0 | 1 => format!("from {registers}->{register} as {name}"),
+            _ => format!("from ({base} **){registers}->{register} as {name}"),
+        };
         let how = match (base.as_str(), length) {
             _ if !of.contains('*') => {
                 let _ = writeln!(text, "    // {registers}->{register}: {of} {name}");
