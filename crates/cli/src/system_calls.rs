@@ -17,7 +17,7 @@ pub(crate) fn arguments(name: &str) -> Vec<CallArgument> {
 }
 
 /// Fields behind the number of the call are its arguments:
-/// `field:const char * filename;	offset:16;	size:8;	signed:0;`
+/// `field:const char * filename; offset:16; size:8; signed:0;`
 fn parse(format: &str) -> Vec<CallArgument> {
     let fields = format.lines().filter_map(|line| {
         let field = line.trim_start().strip_prefix("field:")?;
