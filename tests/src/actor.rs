@@ -47,9 +47,8 @@ fn cue() -> libc::sigset_t {
     // SAFETY: All bit patterns are values of it.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: The set is filled in.
-    unsafe {
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGUSR1);
-    }
+    unsafe { libc::sigemptyset(&raw mut set) };
+    // SAFETY: As above.
+    unsafe { libc::sigaddset(&raw mut set, libc::SIGUSR1) };
     set
 }

@@ -188,11 +188,13 @@ fn terminal() -> Result<(File, File, String)> {
         )
     };
     ensure!(opened == 0, "no terminal");
-    // SAFETY: The descriptors are new and ours.
-    let ends = unsafe { (File::from_raw_fd(master), File::from_raw_fd(slave)) };
+    // SAFETY: The descriptor is new and ours.
+    let master = unsafe { File::from_raw_fd(master) };
+    // SAFETY: As above.
+    let slave = unsafe { File::from_raw_fd(slave) };
     let length = name.iter().position(|byte| *byte == 0).context("no name")?;
     let name = String::from_utf8_lossy(&name[..length]).into_owned();
-    Ok((ends.0, ends.1, name))
+    Ok((master, slave, name))
 }
 
 fn a_request_to_a_terminal() -> Result<()> {
