@@ -22,6 +22,7 @@ mod probes;
 mod program;
 mod recipes;
 mod registers;
+mod samples;
 mod session;
 mod sites;
 mod stop_machine;
@@ -48,6 +49,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("automatic", automatic::STORIES),
     ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
+    ("samples", samples::STORIES),
 ];
 
 fn main() -> ExitCode {
