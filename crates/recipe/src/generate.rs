@@ -18,8 +18,9 @@ pub use system_call::{CallArgument, system_call};
 const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
 
 /// Arguments that hold the length of the buffer before them.
-const LENGTHS: [&str; 9] = [
-    "count", "len", "length", "size", "nbytes", "n", "bufsize", "buflen", "optlen",
+const LENGTHS: [&str; 16] = [
+    "count", "len", "length", "size", "nbytes", "n", "nr", "bytes", "bufsize", "bufsiz", "buflen",
+    "buf_len", "data_len", "optlen", "bufflen", "sz",
 ];
 
 /// What a recipe that is made from a function's name shall follow.

@@ -125,7 +125,10 @@ const TASK: &str = r#"struct task *task = → {
 #[test]
 fn roots_are_shown_as_c_declares_them() {
     let view = shown(&image(), &Options::default());
-    assert_eq!(view, format!("{REGISTERS}{FILE}{TASK}void *nothing = NULL;\n"));
+    assert_eq!(
+        view,
+        format!("{REGISTERS}{FILE}{TASK}void *nothing = NULL;\n")
+    );
 }
 
 #[test]
