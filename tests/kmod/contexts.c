@@ -101,7 +101,6 @@ u64 kflat_test_in_irqs_off(u64 number)
 
 /* A call that is made elsewhere, and waited for. */
 struct remote {
-	struct timer_list timer;
 	struct hrtimer hrtimer;
 	struct irq_work irq_work;
 	struct completion done;
@@ -109,6 +108,7 @@ struct remote {
 };
 
 static struct remote remote;
+static struct timer_list timer;
 
 static void answer(void)
 {
@@ -116,7 +116,7 @@ static void answer(void)
 	complete(&remote.done);
 }
 
-static void on_timer(struct timer_list *timer)
+static void on_timer(struct timer_list *unused)
 {
 	answer();
 }
@@ -143,13 +143,13 @@ static void prepare(u64 number)
 u64 kflat_test_in_timer(u64 number)
 {
 	prepare(number);
-	timer_setup(&remote.timer, on_timer, 0);
-	mod_timer(&remote.timer, jiffies + 1);
+	timer_setup(&timer, on_timer, 0);
+	mod_timer(&timer, jiffies + 1);
 	wait_for_completion(&remote.done);
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-	del_timer_sync(&remote.timer);	/* 6.2 added the new name, 6.15 dropped this one. */
+	del_timer_sync(&timer);	/* 6.2 added the new name, 6.15 dropped this one. */
 #else
-	timer_delete_sync(&remote.timer);
+	timer_delete_sync(&timer);
 #endif
 	return remote.result;
 }

@@ -71,6 +71,12 @@ u64 kflat_test_in_hrtimer(u64 number);
 u64 kflat_test_in_irq_work(u64 number);
 u64 kflat_test_hammer(u64 calls);
 
+/* jobs.c: 0, or 1 if the callback did not run. */
+int kflat_test_jobs_init(void);
+void kflat_test_jobs_exit(void);
+int kflat_test_job_by_work(void);
+int kflat_test_job_by_timer(void);
+
 /* registers.c: 0, or how many registers differ; told in out. */
 int kflat_test_registers_int3(struct seq_file *out);
 int kflat_test_registers_ftrace(struct seq_file *out);

@@ -102,6 +102,16 @@ static int case_offset(void)
 	return kflat_test_flags_at_offset(&reporter);
 }
 
+static int case_job_by_work(void)
+{
+	return kflat_test_job_by_work();
+}
+
+static int case_job_by_timer(void)
+{
+	return kflat_test_job_by_timer();
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);	/* 0: all is as it should be */
@@ -118,6 +128,8 @@ static const struct {
 	{ "numbers", case_numbers },	/* kflat_test_target(.., 1), then 2, 3, 4 and 5 */
 	{ "find", case_find },		/* kflat_test_find(.., 3) */
 	{ "contain", case_contain },	/* kflat_test_contain(), under a bit spinlock */
+	{ "job_by_work", case_job_by_work },	/* kflat_test_job_work() in a kernel thread */
+	{ "job_by_timer", case_job_by_timer },	/* kflat_test_job_timer() in a softirq */
 	{ "hammer", case_hammer },	/* kflat_test_target() on all CPUs at once */
 	{ "int3", case_int3 },		/* registers around kflat_test_by_int3() */
 	{ "ftrace", case_ftrace },	/* registers around kflat_test_by_ftrace() */
@@ -178,20 +190,28 @@ static int __init kflat_test_init(void)
 	if (error)
 		return error;
 	error = kflat_test_containers_init();
-	if (error) {
-		kflat_test_data_exit();
-		return error;
-	}
+	if (error)
+		goto no_containers;
+	error = kflat_test_jobs_init();
+	if (error)
+		goto no_jobs;
 	directory = debugfs_create_dir("kflat_test", NULL);
 	debugfs_create_file("call", 0200, directory, NULL, &call_operations);
 	debugfs_create_file("result", 0400, directory, NULL, &result_fops);
 	debugfs_create_file("facts", 0400, directory, NULL, &facts_fops);
 	return 0;
+
+no_jobs:
+	kflat_test_containers_exit();
+no_containers:
+	kflat_test_data_exit();
+	return error;
 }
 
 static void __exit kflat_test_exit(void)
 {
 	debugfs_remove(directory);
+	kflat_test_jobs_exit();
 	kflat_test_containers_exit();
 	kflat_test_data_exit();
 }

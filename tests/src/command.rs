@@ -365,6 +365,10 @@ fn functions_and_types() -> Result<()> {
         module.stdout
     );
     module.says(&["kflat_test_target("])?;
+    // Nobody said whose it is.
+    kflat(&["functions", "kflat_test_targ*"])?
+        .succeeds()?
+        .says(&["// kflat_test: u64 kflat_test_target("])?;
     kflat(&["types", "list_head"])?
         .succeeds()?
         .says(&["struct list_head *prev; // 8 8", "// 16 bytes"])?;

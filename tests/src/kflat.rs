@@ -87,11 +87,12 @@ impl Ran {
     }
 
     /// What it printed has these words in it, spaces and line ends aside.
-    pub(crate) fn says(self, words: &[&str]) -> Result<Self> {
+    pub(crate) fn says<S: AsRef<str>>(self, words: &[S]) -> Result<Self> {
         let all = format!("{} {}", self.stdout, self.stderr);
         let all: Vec<&str> = all.split_whitespace().collect();
         let all = all.join(" ");
         for word in words {
+            let word = word.as_ref();
             ensure!(all.contains(word), "nothing of `{word}` in {}", self.told());
         }
         Ok(self)

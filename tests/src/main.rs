@@ -4,6 +4,8 @@
 //! `kflat-tests [PART_OF_A_NAME]` prints one line for each story and the sum of
 //! them at the end.
 
+mod actor;
+mod automatic;
 mod bad_input;
 mod captured;
 mod child;
@@ -54,6 +56,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("executor", executor::STORIES),
     ("recipes", recipes::STORIES),
     ("containers", containers::STORIES),
+    ("automatic", automatic::STORIES),
     ("bad_input", bad_input::STORIES),
     ("tools", tools::STORIES),
     ("loading", loading::STORIES),

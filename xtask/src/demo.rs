@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -19,13 +20,17 @@ pub(crate) struct Options {
     #[arg(long, default_value = "6.12")]
     kernel: String,
     /// A file of recipes/, without its end
-    #[arg(long, default_value = "vfs_read")]
+    #[arg(long, default_value = RECIPE)]
     recipe: String,
     /// What the guest runs as the process to capture from; its programs are
     /// busybox's, whose cat does not read but splices
     #[arg(last = true, default_values = ["head", "-n1", "/etc/hostname"])]
     command: Vec<OsString>,
 }
+
+/// The recipe of the demo, and what it is there for.
+const RECIPE: &str = "vfs_read";
+const NAME: &str = "file->f_path.dentry->d_name.name";
 
 /// Where the guest leaves the image, in the share.
 const IMAGE: &str = "captured.kflat";
@@ -79,16 +84,39 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let image = directory.join(format!("{}.kflat", options.recipe));
     fs::rename(shared.join(IMAGE), &image).context("the guest left no image")?;
     let kflat = programs.command("kflat")?;
-    let status = Command::new(kflat)
-        .arg("show")
-        .arg(&image)
-        .status()
-        .with_context(|| format!("can't run {}", kflat.display()))?;
-    progress::line(&format!("\nThe image: {}", image.display()));
-    progress::line(&format!("Look again: {} show FILE [PATH]", kflat.display()));
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let file = image.display().to_string();
+    let mut views: Vec<Vec<&str>> = vec![vec!["image", &file], vec!["show", &file, "--depth", "1"]];
+    if options.recipe == RECIPE {
+        let inode = ["show", &file, "file->f_inode", "--depth", "1"];
+        views.extend([vec!["show", &file, NAME], inode.to_vec()]);
+    }
+    for view in &views {
+        let line: Vec<String> = view.iter().map(|word| quoted(word, &file)).collect();
+        println!("\n$ kflat {}", line.join(" "));
+        let status = Command::new(kflat)
+            .args(view)
+            .status()
+            .with_context(|| format!("can't run {}", kflat.display()))?;
+        if !status.success() {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    println!(
+        "\nThe image is {file}\nkflat is {}; with kflat show IMAGE it shows all of it, with \
+         kflat graph IMAGE what points to what",
+        kflat.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A word of a command line, the image by its name alone.
+fn quoted(word: &str, file: &str) -> String {
+    match word {
+        word if word == file => {
+            let name = Path::new(word).file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        }
+        word if word.contains('>') => format!("'{word}'"),
+        word => word.to_owned(),
+    }
 }

@@ -63,12 +63,12 @@ impl Btf {
             *steps = rest;
             let word = match self.kind(id) {
                 Kind::Const(to) => {
-                    qualifiers.push_str("const ");
+                    qualify(&mut qualifiers, "const ");
                     id = *to;
                     continue;
                 }
                 Kind::Volatile(to) => {
-                    qualifiers.push_str("volatile ");
+                    qualify(&mut qualifiers, "volatile ");
                     id = *to;
                     continue;
                 }
@@ -158,5 +158,12 @@ impl Btf {
             "" => format!("{keyword} {{...}}"),
             name => format!("{keyword} {name}"),
         }
+    }
+}
+
+/// Adds a qualifier; of an array and of its elements it may come twice.
+fn qualify(qualifiers: &mut String, word: &str) {
+    if !qualifiers.contains(word) {
+        qualifiers.push_str(word);
     }
 }

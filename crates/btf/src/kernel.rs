@@ -79,6 +79,18 @@ pub fn with_module(kernel: &Btf, module: &str) -> Result<Btf, Error> {
     }
 }
 
+/// Names of the loaded modules that have types.
+#[must_use]
+pub fn modules() -> Vec<String> {
+    let entries = std::fs::read_dir(DIRECTORY).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name != "vmlinux")
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 /// The types in a file, of a kernel that need not run here.
 ///
 /// # Errors

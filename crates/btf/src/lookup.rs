@@ -33,6 +33,12 @@ impl Btf {
         self.types.len() as u32
     }
 
+    /// Whether a type is one of the module's that were added to the kernel's.
+    #[must_use]
+    pub fn is_of_module(&self, id: TypeId) -> bool {
+        (self.of_kernel..self.types.len()).contains(&(id.0 as usize))
+    }
+
     /// A type; `void` if there is none of that number.
     #[must_use]
     pub fn get(&self, id: TypeId) -> &Type {
@@ -208,6 +214,14 @@ impl Btf {
         found
     }
 
+    /// Variables with their types: those of each CPU, as kernels have it.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, TypeId)> {
+        (1..self.count()).filter_map(|id| match self.kind(TypeId(id)) {
+            Kind::Variable { of, .. } => Some((self.name(TypeId(id)), *of)),
+            _ => None,
+        })
+    }
+
     /// What a function takes and returns, by its name.
     #[must_use]
     pub fn prototype(&self, function: &str) -> Option<(TypeId, &[Parameter])> {
@@ -222,5 +236,29 @@ impl Btf {
             } => Some((*returns, parameters)),
             _ => None,
         }
+    }
+
+    /// Which machine word each parameter is passed in, counted from 0: those in
+    /// registers come first, then those on the stack. Structures of up to 16 bytes
+    /// take as many as they need. `None` for what is passed differently.
+    #[must_use]
+    pub fn argument_words(&self, parameters: &[Parameter]) -> Vec<Option<u32>> {
+        /// Arguments in registers.
+        const REGISTERS: u64 = 6;
+        let mut next = Some(0u64);
+        (parameters.iter())
+            .map(|parameter| {
+                let size = self.size(parameter.of).unwrap_or(8);
+                let is_structure = self.composite(parameter.of).is_some();
+                let takes = size.div_ceil(8).max(1);
+                let word = next?;
+                // A structure that no longer fits the registers goes to the stack
+                // as a whole, and what comes behind it into the registers.
+                let end = word.checked_add(takes)?;
+                let regular = !is_structure || (takes <= 2 && end <= REGISTERS);
+                next = regular.then_some(end);
+                u32::try_from(word).ok().filter(|_| regular)
+            })
+            .collect()
     }
 }

@@ -98,8 +98,11 @@ impl Btf {
             strings: String::new(),
             types: vec![void],
             names: HashMap::new(),
+            of_kernel: 0,
         };
-        empty.extended(bytes)
+        let mut kernel = empty.extended(bytes)?;
+        kernel.of_kernel = kernel.types.len();
+        Ok(kernel)
     }
 
     /// These types, and those of the module whose split BTF `bytes` are.

@@ -1,7 +1,8 @@
 //! Writes the BTF of some types only.
 //!
 //! What the types contain by value is complete; a structure that is only
-//! pointed to becomes a declaration, an unnamed one `void`.
+//! pointed to becomes a declaration, an unnamed one `void`. A function is written
+//! with its prototype if it is asked for itself.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +13,7 @@ use crate::types::{Btf, Composite, Kind, TypeId};
 #[derive(Debug)]
 pub struct Subset<'a> {
     btf: &'a Btf,
-    /// Structures and unions that are complete.
+    /// Structures and unions that are complete, and functions that are asked for.
     complete: HashSet<TypeId>,
     numbers: HashMap<TypeId, u32>,
     /// The types in the order of their new numbers, from 1.
@@ -50,6 +51,17 @@ impl<'a> Subset<'a> {
                 | Kind::Restrict(to)
                 | Kind::TypeTag(to)
                 | Kind::Array { element: to, .. } => pending.push(*to),
+                Kind::Function { prototype, .. } => {
+                    if let Kind::Prototype {
+                        returns,
+                        parameters,
+                    } = btf.kind(*prototype)
+                    {
+                        subset.complete.insert(id);
+                        pending.push(*returns);
+                        pending.extend(parameters.iter().map(|parameter| parameter.of));
+                    }
+                }
                 _ => {}
             }
         }
@@ -73,10 +85,8 @@ impl<'a> Subset<'a> {
                 0
             }
             // They are about code, not about data.
-            Kind::Function { .. }
-            | Kind::Variable { .. }
-            | Kind::Section { .. }
-            | Kind::DeclarationTag { .. } => 0,
+            Kind::Function { .. } if !self.complete.contains(&id) => 0,
+            Kind::Variable { .. } | Kind::Section { .. } | Kind::DeclarationTag { .. } => 0,
             _ => {
                 self.order.push(id);
                 self.order.len() as u32
@@ -131,8 +141,11 @@ impl<'a> Subset<'a> {
             out.extend([name, info, size_or_type]);
         };
         match btf.kind(id) {
+            Kind::Function { linkage, prototype } => {
+                let prototype = self.number(*prototype);
+                head(e::FUNC, false, *linkage as usize, prototype);
+            }
             Kind::Void
-            | Kind::Function { .. }
             | Kind::Variable { .. }
             | Kind::Section { .. }
             | Kind::DeclarationTag { .. } => {}

@@ -17,6 +17,8 @@ pub struct Btf {
     /// Type 0 is `void`.
     pub(crate) types: Vec<Type>,
     pub(crate) names: std::collections::HashMap<(NamedKind, u32), Vec<TypeId>>,
+    /// How many types are the kernel's; those behind are a module's.
+    pub(crate) of_kernel: usize,
 }
 
 /// A type: its name, which may be empty, and what it is.

@@ -147,6 +147,25 @@ fn a_subset_has_what_is_contained_and_declares_what_is_pointed_to() {
 }
 
 #[test]
+fn a_function_that_is_asked_for_has_its_prototype() {
+    let btf = parsed();
+    let wake = btf.find(NamedKind::Function, "wake").expect("there");
+    let task = btf.find(NamedKind::Struct, "task").expect("there");
+    let small = Btf::parse(&Subset::of(&btf, &[wake]).finish()).expect("well-formed");
+    assert_eq!(
+        small.function_declaration("wake"),
+        btf.function_declaration("wake")
+    );
+    let (_, parameters) = small.prototype("wake").expect("there");
+    assert_eq!(
+        small.argument_words(parameters),
+        [Some(0), Some(1), Some(2)]
+    );
+    let without = Btf::parse(&Subset::of(&btf, &[task]).finish()).expect("well-formed");
+    assert!(without.prototype("wake").is_none());
+}
+
+#[test]
 fn a_module_adds_to_the_kernel() {
     let base = sample();
     let kernel = Btf::parse(&base.finish()).expect("well-formed");

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Result, bail};
-use kflat_btf::NamedKind;
+use kflat_btf::{Btf, NamedKind, kernel};
 use wildmatch::WildMatch;
 
 use crate::type_source::TypeSource;
@@ -15,7 +15,8 @@ use crate::type_source::TypeSource;
 pub(crate) struct Arguments {
     /// Part of a name, or a whole one with `*` and `?` in it; all without it
     pattern: Option<String>,
-    /// Those of a loaded module
+    /// Those of a loaded module; without it, modules are looked through if the kernel
+    /// itself has no such function
     #[arg(long, short, value_name = "NAME", conflicts_with = "btf")]
     module: Option<String>,
     #[command(flatten)]
@@ -25,34 +26,52 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let module = arguments.module.as_deref();
     let btf = arguments.types.load(module)?;
-    // The kernel's own come first, and are not the module's.
-    let foreign: HashSet<u32> = match module {
-        Some(_) => {
-            let kernel = arguments.types.load(None)?;
-            (kernel.named(NamedKind::Function).map(|(id, _)| id.0)).collect()
-        }
-        None => HashSet::new(),
-    };
     let pattern = arguments.pattern.as_deref().unwrap_or("*");
     let pattern = match pattern.contains(['*', '?']) {
         true => WildMatch::new(pattern),
         false => WildMatch::new(&format!("*{pattern}*")),
     };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut found = print(&btf, module.is_some(), &pattern, &mut out)?;
+    if found == 0 && module.is_none() && arguments.types.is_running_kernel() {
+        // Of a module, then: which, the user need not know.
+        for module in kernel::modules() {
+            let Ok(btf) = kernel::with_module(&btf, &module) else {
+                continue;
+            };
+            let mut lines = Vec::new();
+            let count = print(&btf, true, &pattern, &mut lines)?;
+            if count > 0 {
+                writeln!(out, "// {module}:")?;
+                out.write_all(&lines)?;
+            }
+            found += count;
+        }
+    }
+    if found == 0 {
+        bail!("no function matches; `*` stands for anything, `?` for one character");
+    }
+    Ok(out.flush()?)
+}
+
+/// Prints the kernel's functions, or those of its module, that match; how many.
+fn print(
+    btf: &Btf,
+    of_module: bool,
+    pattern: &WildMatch,
+    out: &mut dyn Write,
+) -> io::Result<usize> {
     let mut names: Vec<&str> = (btf.named(NamedKind::Function))
-        .filter(|(id, name)| !foreign.contains(&id.0) && pattern.matches(name))
+        .filter(|(id, name)| btf.is_of_module(*id) == of_module && pattern.matches(name))
         .map(|(_, name)| name)
         .collect();
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() {
-        bail!("no function matches; `*` stands for anything, `?` for one character");
-    }
     let forbidden = fs::read_to_string("/sys/kernel/debug/kprobes/blacklist").unwrap_or_default();
     let forbidden: HashSet<&str> = (forbidden.lines())
         .filter_map(|line| line.split_whitespace().nth(1))
         .collect();
-    let mut out = BufWriter::new(io::stdout().lock());
-    for name in names {
+    for name in &names {
         if let Some(declaration) = btf.function_declaration(name) {
             let note = match forbidden.contains(name) {
                 true => "  // can't be probed",
@@ -61,5 +80,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             writeln!(out, "{declaration};{note}")?;
         }
     }
-    Ok(out.flush()?)
+    Ok(names.len())
 }

@@ -23,6 +23,7 @@ mod report;
 mod show;
 mod show_json;
 mod size;
+mod system_calls;
 mod test;
 mod type_source;
 mod types;

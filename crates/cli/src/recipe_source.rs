@@ -33,6 +33,8 @@ pub(crate) struct Recipe {
     pub(crate) source: String,
     /// The module has it already.
     pub(crate) is_loaded: bool,
+    /// Nobody wrote it.
+    pub(crate) is_generated: bool,
 }
 
 /// Of a recipe file (text or compiled), a loaded recipe or a function.
@@ -57,7 +59,11 @@ pub(crate) fn find(
         Some(Err(error)) => return Err(error.into()),
     }
     let text = generated(named, types, automatic)?;
-    compiled(&text, &format!("recipe for {named}"), types)
+    let mut recipes = compiled(&text, &format!("recipe for {named}"), types)?;
+    for recipe in &mut recipes {
+        recipe.is_generated = true;
+    }
+    Ok(recipes)
 }
 
 /// A recipe says itself what it follows.
@@ -87,7 +93,7 @@ pub(crate) fn generated(
 ) -> Result<String> {
     let module = function.split_once(':').map(|(module, _)| module);
     let btf = types.load(module.filter(|module| *module != TRACEPOINT))?;
-    let text = generate_with(function, &btf, &automatic.options());
+    let text = generate_with(function, &btf, &automatic.options(function));
     text.map_err(|error| match error {
         // It has a place in the text.
         GenerateError::NoCondition(diagnostics) => diagnostics.into(),
@@ -139,6 +145,7 @@ fn compiled(text: &str, name: &str, types: &TypeSource) -> Result<Vec<Recipe>> {
         types: compiled.types,
         source: compiled.source,
         is_loaded: false,
+        is_generated: false,
     });
     Ok(recipes.collect())
 }
@@ -160,6 +167,7 @@ fn described(program: &[u8], attachment: &[u8], is_loaded: bool) -> Result<Recip
         types: entry(KIND_TYPES).unwrap_or_default().to_vec(),
         source: String::from_utf8_lossy(entry(KIND_SOURCE).unwrap_or_default()).into_owned(),
         is_loaded,
+        is_generated: false,
     })
 }
 

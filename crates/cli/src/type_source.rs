@@ -14,6 +14,11 @@ pub(crate) struct TypeSource {
 }
 
 impl TypeSource {
+    /// Whether they are those of the kernel that runs here.
+    pub(crate) fn is_running_kernel(&self) -> bool {
+        self.btf.is_none()
+    }
+
     /// The types, with those of a module if one is named.
     pub(crate) fn load(&self, module: Option<&str>) -> Result<Btf, kernel::Error> {
         let kernel = match &self.btf {

@@ -95,7 +95,8 @@ fn print(btf: &Btf, id: TypeId, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// A line for each member; unnamed structures inside are opened.
+/// A line for each member and for what lies unused between them; structures
+/// without a name of their own are opened.
 fn members(
     btf: &Btf,
     composite: &Composite,
@@ -104,30 +105,40 @@ fn members(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let indent = "    ".repeat(depth);
+    let mut used = 0;
     for member in &composite.members {
-        let bits = base_bits + u64::from(member.offset_bits);
+        let first = u64::from(member.offset_bits);
+        let bits = base_bits + first;
         let name = btf.member_name(member);
-        let inner = (btf.composite(member.of))
-            .filter(|_| btf.name(btf.resolve(member.of)).is_empty() && depth < 16);
-        if let Some(inner) = inner {
-            let keyword = match btf.kind(btf.resolve(member.of)) {
-                Kind::Union(_) => "union",
-                _ => "struct",
-            };
-            writeln!(out, "{indent}{keyword} {{")?;
+        let size = btf.size(member.of).unwrap_or(0);
+        let width = match member.bit_size {
+            0 => size * 8,
+            width => width.into(),
+        };
+        if first / 8 > used {
+            writeln!(out, "{indent}// {} bytes unused", first / 8 - used)?;
+        }
+        used = used.max((first + width).div_ceil(8));
+        let opened = opened(btf, member.of, name).filter(|_| depth < 16);
+        if let Some((inner, heading)) = opened {
+            writeln!(out, "{indent}{heading} {{")?;
             members(btf, inner, depth + 1, bits, out)?;
-            let close = match name {
-                "" => format!("{indent}}};"),
-                name => format!("{indent}}} {name};"),
+            let close = match btf.declaration(member.of, name) {
+                _ if name.is_empty() => format!("{indent}}};"),
+                // What is behind the type: a name, perhaps the bounds of an array.
+                declared => {
+                    let (_, rest) = declared.split_once('}').unwrap_or(("", name));
+                    format!("{indent}}}{rest};")
+                }
             };
-            writeln!(out, "{close:<56}  // {:5} {:5}", bits / 8, inner.size)?;
+            writeln!(out, "{close:<56}  // {:5} {size:5}", bits / 8)?;
             continue;
         }
         let declaration = btf.declaration(member.of, name);
         let (text, place) = match member.bit_size {
             0 => (
                 format!("{indent}{declaration};"),
-                format!("{:5} {:5}", bits / 8, btf.size(member.of).unwrap_or(0)),
+                format!("{:5} {size:5}", bits / 8),
             ),
             width => (
                 format!("{indent}{declaration}:{width};"),
@@ -136,5 +147,35 @@ fn members(
         };
         writeln!(out, "{text:<56}  // {place}")?;
     }
+    let size = u64::from(composite.size);
+    let is_union = composite
+        .members
+        .iter()
+        .all(|member| member.offset_bits == 0);
+    if size > used && used > 0 && !is_union {
+        writeln!(out, "{indent}// {} bytes unused", size - used)?;
+    }
     Ok(())
+}
+
+/// The structure that a member is where it has to be shown in place: it has no
+/// name that could be looked up, or the member has none.
+fn opened<'a>(btf: &'a Btf, of: TypeId, name: &str) -> Option<(&'a Composite, String)> {
+    let mut id = of;
+    loop {
+        match btf.kind(id) {
+            Kind::Const(to) | Kind::Volatile(to) => id = *to,
+            Kind::Array { element, .. } if !name.is_empty() => id = *element,
+            Kind::Struct(inner) | Kind::Union(inner) => {
+                let is_nameless = btf.name(id).is_empty() || name.is_empty();
+                let keyword = match btf.kind(id) {
+                    Kind::Union(_) => "union",
+                    _ => "struct",
+                };
+                let heading = format!("{keyword} {}", btf.name(id));
+                return is_nameless.then(|| (inner, heading.trim_end().to_owned()));
+            }
+            _ => return None,
+        }
+    }
 }

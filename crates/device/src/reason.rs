@@ -21,6 +21,12 @@ impl Reason {
         self.0 == abi::REASON_AREA_TOO_SMALL
     }
 
+    /// Whether it is the recipe's limit of depth.
+    #[must_use]
+    pub fn is_depth(self) -> bool {
+        self.0 == abi::REASON_LIMIT_DEPTH
+    }
+
     /// Whether it is a bound that the recipe sets.
     #[must_use]
     pub fn is_limit(self) -> bool {

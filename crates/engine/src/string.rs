@@ -51,7 +51,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 type_index: action.target,
                 parent: place.object,
                 via: place.via,
-                depth,
+                // A string is no farther away than what names it: an object without
+                // its names is worth little.
+                depth: depth.saturating_sub(1),
             },
             space: Space::of(action),
             view: &view,

@@ -1,7 +1,7 @@
 //! A recipe and a kernel's types to a program.
 
 use kflat_abi::program as abi;
-use kflat_btf::{Btf, Subset, TypeId, layout_hash};
+use kflat_btf::{Btf, NamedKind, Subset, TypeId, layout_hash};
 
 use crate::diagnostics::{Diagnostics, Problem, Source};
 use crate::encode::{Parts, encode};
@@ -199,10 +199,12 @@ fn one<'a>(views: &mut Views<'a>, recipe: &'a Recipe, text: &str) -> Compiled {
     let when = recipe.when.as_ref().and_then(|when| condition(views, when));
     views.complete();
     let types: Vec<TypeId> = views.views.iter().map(|view| view.of).collect();
-    let mut spoken_of = views.spoken_of.clone();
-    spoken_of.retain(|id| views.btf.composite(*id).is_some());
+    let mut beside = views.spoken_of.clone();
+    beside.retain(|id| views.btf.composite(*id).is_some());
+    // The function tells what its arguments are that are no pointers.
+    beside.extend(views.btf.find(NamedKind::Function, &views.function.name));
     // The program's own keep their numbers.
-    let all = [&types[..], &spoken_of].concat();
+    let all = [&types[..], &beside].concat();
     let mut subset = Subset::of(views.btf, &all);
     let ids: Vec<u32> = types.iter().map(|id| subset.number(*id)).collect();
     let types = subset.finish();

@@ -78,7 +78,9 @@ pub(crate) fn recipe(
 
 fn describe_view(out: &mut String, view: &View<'_>, views: &Views<'_>) {
     let missing = not_followed(view, views);
-    let mut rows: Vec<(String, String)> = (view.actions.iter())
+    let (functions, others): (Vec<&PathAction>, Vec<&PathAction>) =
+        (view.actions.iter()).partition(|found| found.action.op == abi::OP_FUNCTION);
+    let mut rows: Vec<(String, String)> = (others.iter())
         .map(|action| (shown(&action.path).to_owned(), described(action, views)))
         .collect();
     if let Some(tail) = view.tail {
@@ -88,7 +90,7 @@ fn describe_view(out: &mut String, view: &View<'_>, views: &Views<'_>) {
             format!("its elements, {target}"),
         ));
     }
-    if rows.is_empty() && missing.is_empty() {
+    if rows.is_empty() && missing.is_empty() && functions.is_empty() {
         return;
     }
     let way = match view.body {
@@ -101,8 +103,25 @@ fn describe_view(out: &mut String, view: &View<'_>, views: &Views<'_>) {
     };
     let _ = writeln!(out, "\n{}{way}\n", view.name);
     table(out, rows);
+    if let Some(names) = listed(&functions) {
+        let _ = writeln!(out, "  functions, by their symbols: {names}");
+    }
     for (why, members) in missing {
         let _ = writeln!(out, "  not followed, {why}: {}", members.join(", "));
+    }
+}
+
+/// Function pointers, of which a type may have very many.
+fn listed(functions: &[&PathAction]) -> Option<String> {
+    const MOST: usize = 3;
+    let names: Vec<&str> = (functions.iter().take(MOST))
+        .map(|found| shown(&found.path))
+        .collect();
+    let more = functions.len().saturating_sub(MOST);
+    match (names.is_empty(), more) {
+        (true, _) => None,
+        (_, 0) => Some(names.join(", ")),
+        (_, more) => Some(format!("{} and {more} more", names.join(", "))),
     }
 }
 
@@ -150,29 +169,40 @@ fn described(found: &PathAction, views: &Views<'_>) -> String {
     let action = found.action;
     let target = name(views, action.target);
     let many = match action.count.kind {
-        abi::OPERAND_CONSTANT if action.count.value == 1 => String::new(),
-        abi::OPERAND_CONSTANT => format!("{} x ", action.count.value),
-        abi::OPERAND_UNTIL => "up to a last one: ".to_owned(),
-        _ => "as many as the recipe counts: ".to_owned(),
+        abi::OPERAND_CONSTANT if action.count.value == 1 => target.clone(),
+        abi::OPERAND_CONSTANT => format!("{} x {target}", action.count.value),
+        abi::OPERAND_UNTIL => format!("{target}, up to a last one"),
+        _ => format!("{target}, as many as the recipe counts"),
     };
     let mut text = match action.op {
         abi::OP_POINTER if found.extra.start != NONE => format!("the whole object, as {target}"),
         abi::OP_POINTER if action.shift != 0 => format!("the {target} around it"),
-        abi::OP_POINTER => format!("{many}{target}"),
+        abi::OP_POINTER => many,
         abi::OP_STRING => "a string".to_owned(),
         abi::OP_FUNCTION => "a function, by its symbol".to_owned(),
-        abi::OP_EMBED => format!("{many}{target} lies here"),
+        abi::OP_EMBED => match views.views.get(action.target as usize) {
+            // A head that has a rule of its own.
+            Some(View { actions, .. }) if actions.len() == 1 && actions[0].path.is_empty() => {
+                described(&actions[0], views)
+            }
+            _ => format!("{many} lies here"),
+        },
         abi::OP_LIST..=abi::OP_CHAIN => format!("a list of {target}"),
-        abi::OP_PER_CPU => format!("{many}{target} of each CPU"),
+        abi::OP_PER_CPU => format!("{many} of each CPU"),
         abi::OP_CHOICE => {
-            let ways: Vec<String> = (found.cases.iter())
-                .map(|case| match &case.action {
+            let mut ways: Vec<String> = Vec::new();
+            for case in &found.cases {
+                let way = match &case.action {
+                    Some(action) if action.path == found.path => described(action, views),
                     Some(action) => {
-                        format!("{} as {}", shown(&action.path), described(action, views))
+                        format!("{}: {}", shown(&action.path), described(action, views))
                     }
                     None => "nothing".to_owned(),
-                })
-                .collect();
+                };
+                if !ways.contains(&way) {
+                    ways.push(way);
+                }
+            }
             format!("one of: {}", ways.join("; "))
         }
         _ => String::new(),

@@ -1,6 +1,9 @@
 //! A recipe from a function's name.
 
+mod embedded;
+mod globals;
 mod rules;
+mod system_call;
 
 use std::fmt::Write as _;
 
@@ -10,6 +13,7 @@ use crate::diagnostics::{Diagnostics, Problem, Source, Span};
 use crate::names::{is_char, pointee};
 use crate::parser::expression_alone;
 use rules::Rules;
+pub use system_call::{CallArgument, system_call};
 
 /// Words that begin roots of another kind.
 const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
@@ -18,8 +22,9 @@ const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit
 const CALLER: &str = "__traceiter_";
 
 /// Arguments that hold the length of the buffer before them.
-const LENGTHS: [&str; 9] = [
-    "count", "len", "length", "size", "nbytes", "n", "bufsize", "buflen", "optlen",
+const LENGTHS: [&str; 16] = [
+    "count", "len", "length", "size", "nbytes", "n", "nr", "bytes", "bufsize", "bufsiz", "buflen",
+    "buf_len", "data_len", "optlen", "bufflen", "sz",
 ];
 
 /// What a recipe that is made from a function's name shall follow.
@@ -35,10 +40,14 @@ pub struct AutoOptions {
     pub max_objects: u32,
     /// The arguments to capture; empty: all.
     pub arguments: Vec<String>,
-    /// Globals to capture, each with its type (`init_task`, `struct task_struct`).
-    pub globals: Vec<(String, String)>,
-    /// What arguments that are `void *` point to (`data`, `struct foo`).
+    /// Globals to capture, each with its type (`foo_list`, `struct foo`); without
+    /// one if the kernel's types or kflat know it (`init_task`).
+    pub globals: Vec<(String, Option<String>)>,
+    /// What arguments or members point to, where that is not their type (`data`,
+    /// `struct foo`), or what that is a member of (`work`, `struct job.work`).
     pub types: Vec<(String, String)>,
+    /// What the system call takes that the function carries out.
+    pub system_call: Vec<CallArgument>,
     /// Pointers to follow also where they are not by themselves: an argument and
     /// members, `file.f_inode.i_sb`.
     pub follow: Vec<String>,
@@ -51,12 +60,13 @@ impl Default for AutoOptions {
     fn default() -> Self {
         Self {
             when: None,
-            depth: 3,
+            depth: 4,
             max_bytes: 1 << 20,
             max_objects: 2000,
             arguments: Vec::new(),
             globals: Vec::new(),
             types: Vec::new(),
+            system_call: Vec::new(),
             follow: Vec::new(),
             skip: Vec::new(),
         }
@@ -98,6 +108,14 @@ pub enum GenerateError {
     /// A condition that is no expression.
     #[error(transparent)]
     NoCondition(#[from] Diagnostics),
+    /// A global whose type nothing tells.
+    #[error("the type of the global `{symbol}` is not known: say it, `{symbol}=struct NAME`{near}")]
+    NoGlobal {
+        /// The global.
+        symbol: String,
+        /// Similar names, in words.
+        near: String,
+    },
     /// A path that leads nowhere.
     #[error("`{path}` can't be found: {why}")]
     NoPath {
@@ -155,7 +173,7 @@ pub fn generate_with(
         .arguments
         .iter()
         .chain(options.types.iter().map(|(name, _)| name));
-    for name in named {
+    for name in named.filter(|name| !name.contains('.')) {
         if !names().any(|known| known == name) {
             return Err(GenerateError::NoArgument {
                 name: name.clone(),
@@ -166,7 +184,7 @@ pub fn generate_with(
     }
     let mut text =
         format!("// {declaration}\ninclude \"knowledge.kflat\";\n\nrecipe {target} {{\n");
-    let mut rules = Rules::new(btf);
+    let mut rules = Rules::new(btf, function);
     let mut roots = 0;
     for (position, parameter) in parameters.iter().enumerate() {
         let wanted = options.arguments.is_empty()
@@ -182,8 +200,9 @@ pub fn generate_with(
         }
     }
     for (symbol, of) in &options.globals {
-        let _ = writeln!(text, "    global {symbol}: as {of};");
-        rules.reach_named(of);
+        let how = globals::treatment(btf, symbol, of.as_deref())?;
+        let _ = writeln!(text, "    global {symbol}: {how};");
+        rules.reach_named(of.as_deref().unwrap_or_default());
         roots += 1;
     }
     if roots == 0 {
@@ -202,6 +221,10 @@ pub fn generate_with(
         text,
         "    limit depth {depth};\n    limit objects {max_objects};\n    limit bytes {max_bytes};\n}}\n"
     );
+    for (path, of) in options.types.iter().filter(|(path, _)| path.contains('.')) {
+        rules.path(path, &format!(": {}", treatment(of)), parameters)?;
+        rules.reach_named(type_of(of));
+    }
     for (paths, how) in [(&options.follow, ""), (&options.skip, ": skip")] {
         for path in paths {
             if let Some(of) = path.strip_prefix("struct ").or(path.strip_prefix("union ")) {
@@ -253,17 +276,17 @@ fn root(
     };
     let declared = btf.declaration(parameter.of, own);
     if let Some((_, of)) = options.types.iter().find(|(known, _)| known == own) {
-        let _ = writeln!(text, "    {name}: as {of};  // {declared}");
-        rules.reach_named(of);
+        let _ = writeln!(text, "    {name}: {};  // {declared}", treatment(of));
+        rules.reach_named(type_of(of));
         return 1;
     }
     let Some(to) = pointee(btf, parameter.of) else {
-        let _ = writeln!(text, "    // a value: {declared}");
+        let _ = writeln!(text, "    // {declared}: the value is kept with the image");
         return 0;
     };
     let length = next.filter(|next| {
         let is_number = matches!(btf.kind(btf.resolve(next.of)), Kind::Int(_));
-        is_number && LENGTHS.contains(&btf.parameter_name(next))
+        is_number && is_length(btf.parameter_name(next))
     });
     let is_bytes = to == TypeId::VOID || rules::is_byte(btf, to);
     if let (true, Some(length)) = (is_bytes, length) {
@@ -291,15 +314,61 @@ fn root(
         return 1;
     }
     if btf.size(to).is_none_or(|size| size == 0) {
-        let _ = writeln!(
-            text,
-            "    // not followed, its type is not known: {declared}"
-        );
+        let why = match btf.kind(to) {
+            Kind::Prototype { .. } => "a function",
+            _ => "not followed, its type is not known",
+        };
+        let _ = writeln!(text, "    // {declared}: {why}");
         return 0;
+    }
+    // The kernel's types do not say whose memory a number lies in.
+    if matches!(btf.kind(to), Kind::Int(_) | Kind::Enum { .. }) {
+        let of = btf.type_name(to);
+        let _ = write!(
+            text,
+            "    // {declared}\n    {name}: array 1 {KERNEL};\n    \
+             {name} as {alias}_user: user as {of} {USER};\n"
+        );
+        return 2;
+    }
+    if embedded::is_link(btf, to) {
+        let holders = embedded::holders(btf, to);
+        if let [(of, member)] = holders.as_slice() {
+            let _ = writeln!(
+                text,
+                "    {name}: container of {of} by {member};  // {declared}"
+            );
+            rules.reach_named(of);
+            return 1;
+        }
+        for (of, member) in &holders {
+            let _ = writeln!(text, "    // or, {name}: container of {of} by {member};");
+        }
     }
     let _ = writeln!(text, "    {name};  // {declared}");
     rules.reach(to);
+    if system_call(&rules.function).is_some() && system_call::is_registers(btf, parameter) {
+        return 1 + system_call::roots(btf, &name, &options.system_call, text);
+    }
     1
+}
+
+/// How a pointer is followed to a type, or to what has a member of that name:
+/// `struct job.work`.
+fn treatment(of: &str) -> String {
+    match of.split_once('.') {
+        Some((of, member)) => format!("container of {of} by {member}"),
+        None => format!("as {of}"),
+    }
+}
+
+fn type_of(of: &str) -> &str {
+    of.split('.').next().unwrap_or(of)
+}
+
+/// Whether an argument of that name holds the length of what is before it.
+fn is_length(name: &str) -> bool {
+    LENGTHS.contains(&name)
 }
 
 /// Similar names, in words.

@@ -24,6 +24,8 @@ mod formula;
 mod generate;
 mod guard;
 mod include;
+#[cfg(test)]
+mod knowledge;
 mod layout;
 mod lexer;
 mod names;
@@ -38,6 +40,8 @@ mod views;
 pub use compile::{Compiled, check_rules, compile, compile_all, explain, module_of};
 pub use diagnostics::{Diagnostics, Problem, Span};
 pub use format::fmt;
-pub use generate::{AutoOptions, GenerateError, generate, generate_with};
+pub use generate::{
+    AutoOptions, CallArgument, GenerateError, generate, generate_with, system_call,
+};
 pub use include::KNOWLEDGE;
 pub use layout::{Difference, LayoutError, check_layout};

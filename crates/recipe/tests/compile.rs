@@ -268,10 +268,14 @@ fn options_of_automatic_captures_are_written_down() {
         max_bytes: 4096,
         max_objects: 7,
         arguments: vec!["node".to_owned(), "buf".to_owned()],
-        globals: vec![("things".to_owned(), "struct item".to_owned())],
-        types: vec![("buf".to_owned(), "struct item".to_owned())],
+        globals: vec![("things".to_owned(), Some("struct item".to_owned()))],
+        types: vec![
+            ("buf".to_owned(), "struct item".to_owned()),
+            ("node.private".to_owned(), "struct qstr.name".to_owned()),
+        ],
         follow: vec!["node.name.name".to_owned()],
         skip: vec!["node.parent".to_owned(), "struct item".to_owned()],
+        ..AutoOptions::default()
     };
     let text = generate_with("visit", &types(), &options).expect("a recipe");
     for part in [
@@ -280,6 +284,7 @@ fn options_of_automatic_captures_are_written_down() {
         "limit depth 5;\n    limit objects 7;\n    limit bytes 4096;",
         "    when node->count > 3 && len == 'x';\n",
         "parent: skip;",
+        "private: container of struct qstr by name;",
         "skip struct item;",
     ] {
         assert!(text.contains(part), "{part}: {text}");

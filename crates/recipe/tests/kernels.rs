@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use kflat_abi::program::{Program, Slabs};
 use kflat_btf::{Btf, NamedKind};
-use kflat_recipe::{Compiled, check_layout, check_rules, compile, generate};
+use kflat_recipe::{
+    AutoOptions, CallArgument, Compiled, check_layout, check_rules, compile, generate,
+    generate_with,
+};
 
 /// BTF of Debian's kernels: those in the directory that `KFLAT_TEST_BTF` names, as
 /// `cargo xtask test` does.
@@ -276,6 +279,94 @@ fn recipes_for_functions_of_every_kernel_at_hand_compile() {
                 .unwrap_or_else(|error| panic!("{}: {text}\n{error}", kernel.display()));
             kflat_engine::verify(&compiled.program).expect("passes");
         }
+    }
+}
+
+#[test]
+fn the_arguments_of_system_calls_are_in_their_registers() {
+    let calls: [(&str, &[(&str, &str)]); 4] = [
+        (
+            "__x64_sys_execve",
+            &[
+                ("const char *", "filename"),
+                ("const char *const *", "argv"),
+            ],
+        ),
+        (
+            "__x64_sys_write",
+            &[
+                ("unsigned int", "fd"),
+                ("const char *", "buf"),
+                ("size_t", "count"),
+            ],
+        ),
+        (
+            "__x64_sys_connect",
+            &[
+                ("int", "fd"),
+                ("struct sockaddr *", "uservaddr"),
+                ("int", "addrlen"),
+            ],
+        ),
+        (
+            "__x64_sys_accept",
+            &[
+                ("int", "fd"),
+                ("struct no_such *", "address"),
+                ("int *", "length"),
+            ],
+        ),
+    ];
+    let expected = [
+        vec!["filename", "argv"],
+        vec!["buf"],
+        vec!["uservaddr"],
+        vec!["length"],
+    ];
+    for (kernel, btf) in kernels() {
+        for ((function, arguments), expected) in calls.iter().zip(&expected) {
+            let arguments = arguments.iter().map(|(of, name)| CallArgument {
+                of: (*of).to_owned(),
+                name: (*name).to_owned(),
+            });
+            let options = AutoOptions {
+                system_call: arguments.collect(),
+                ..AutoOptions::default()
+            };
+            let text = generate_with(function, &btf, &options).expect("a recipe");
+            let compiled = good(&text, &kernel, &btf);
+            let program = Program::find(&compiled.program).expect("a program");
+            let roots = (0..).map_while(|index| program.root_at(index));
+            let names: Vec<&str> = roots
+                .filter_map(|root| program.string_at(root.name))
+                .collect();
+            // The first root is the registers themselves.
+            assert_eq!(&names[1..], expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn globals_are_followed_by_what_is_known_of_them() {
+    for (kernel, btf) in kernels() {
+        let with = |symbol: &str| {
+            let options = AutoOptions {
+                globals: vec![(symbol.to_owned(), None)],
+                ..AutoOptions::default()
+            };
+            generate_with("vfs_read", &btf, &options)
+        };
+        for (symbol, how) in [
+            ("init_task", "as struct task_struct"),
+            ("modules", "list of struct module by list"),
+            ("runqueues", "per cpu as struct rq"),
+        ] {
+            let text = with(symbol).expect("a recipe");
+            assert!(text.contains(&format!("global {symbol}: {how};")), "{text}");
+            good(&text, &kernel, &btf);
+        }
+        let error = with("init_tsk").expect_err("unknown").to_string();
+        assert!(error.contains("`init_task`"), "{error}");
     }
 }
 

@@ -83,6 +83,12 @@ impl Ending<'_> {
                 "the image is partial: {reason}{missing}; run again with {}",
                 self.larger_area()
             )),
+            // Automatic captures go so far by intention.
+            Some(reason) if reason.is_depth() && self.recipe.is_generated => {
+                let not = size::counted(status.diagnostics.into(), "pointer");
+                anstream::eprintln!("the depth ends here: {not} not followed (--depth goes on)");
+                Ok(())
+            }
             Some(reason) => {
                 failure::warn(format!("the image is partial: {reason}{missing}"));
                 Ok(())
@@ -183,6 +189,7 @@ mod tests {
             types: Vec::new(),
             source: String::new(),
             is_loaded: false,
+            is_generated: false,
         };
         let none = ending(&recipe, REASON_AREA_TOO_SMALL, 0, 70_000);
         let said = none.no_image().to_string();

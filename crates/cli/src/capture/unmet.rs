@@ -108,6 +108,7 @@ mod tests {
             types: Vec::new(),
             source: String::new(),
             is_loaded: false,
+            is_generated: false,
         };
         let recipes = [recipe("f"), recipe("g"), recipe("module:h")];
         let wish = Wish {

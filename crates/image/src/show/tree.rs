@@ -8,7 +8,7 @@ use kflat_btf::TypeId;
 use super::printer::{Paint, Printer, Stop, clean, number};
 use super::{Options, ShowError};
 use crate::describe::reason;
-use crate::typed::{Aim, Pointer, Shape, Typed, Value, root_name};
+use crate::typed::{Aim, Argument, Pointer, Shape, Typed, Value, root_name};
 
 /// How deeply the view may nest, structures inside each other included.
 pub(super) const DEEPEST: usize = 96;
@@ -65,6 +65,9 @@ pub(super) fn show(
         seen: HashMap::new(),
     };
     if let Some(path) = &options.path {
+        if let Some(argument) = typed.arguments().iter().find(|one| one.name == path) {
+            return Ok(tree.argument(argument));
+        }
         let found = typed.path(path)?;
         return Ok(match found.value {
             Some(value) => tree.selected(&value, path),
@@ -74,7 +77,11 @@ pub(super) fn show(
     if let Some(name) = &options.type_name {
         return tree.objects_of(name);
     }
-    Ok((0..typed.image().header().root_addr_count as usize).try_for_each(|index| tree.root(index)))
+    let roots = 0..typed.image().header().root_addr_count as usize;
+    let arguments = typed.arguments();
+    Ok((arguments.iter())
+        .try_for_each(|argument| tree.argument(argument))
+        .and_then(|()| roots.into_iter().try_for_each(|index| tree.root(index))))
 }
 
 impl<'i> Tree<'_, 'i, '_> {
@@ -83,6 +90,9 @@ impl<'i> Tree<'_, 'i, '_> {
         let Some(root) = typed.image().root_at(index) else {
             return Ok(());
         };
+        if typed.is_idle(&root) && self.options.path.is_none() {
+            return Ok(());
+        }
         let (pointer, to) = typed.root(&root);
         let name = root_name(&root);
         let to = to.unwrap_or(TypeId::VOID);
@@ -104,6 +114,24 @@ impl<'i> Tree<'_, 'i, '_> {
         {
             self.printer.note(reason(diagnostic.reason));
         }
+        self.printer.end()
+    }
+
+    /// An argument that is no root.
+    fn argument(&mut self, argument: &Argument<'i>) -> Result<(), Stop> {
+        self.declare(argument.of, argument.name);
+        self.printer.put(Paint::Plain, " = ");
+        match self.typed.argument_shape(argument) {
+            Shape::Pointer(pointer) => {
+                let to = self.typed.pointee(argument.of);
+                self.mention(&pointer, to)?;
+            }
+            shape => {
+                let (paint, text) = scalar(&shape);
+                self.printer.put(paint, &text);
+            }
+        }
+        self.printer.put(Paint::Plain, ";");
         self.printer.end()
     }
 

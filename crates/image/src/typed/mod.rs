@@ -8,6 +8,7 @@
 //! can't make a single call run long; whoever goes from value to value bounds
 //! their number.
 
+mod argument;
 mod index;
 mod list;
 mod path;
@@ -15,6 +16,7 @@ mod pointer;
 mod tree;
 mod value;
 
+pub use argument::Argument;
 pub use list::{Elements, Order};
 pub(crate) use path::root_name;
 pub use path::{Path, PathError, Step};
@@ -91,6 +93,11 @@ impl<'i> Typed<'i> {
         let to = action
             .and_then(|action| self.program.type_at(action.target))
             .map(|view| TypeId(view.btf_id));
+        // It points to a member of what was captured.
+        let member = action
+            .filter(|action| action.shift != 0)
+            .and_then(|_| self.parameter(root.name?));
+        let to = member.map(|of| self.pointee(of)).or(to);
         let pointer = match root.offset {
             None => Pointer::Null,
             Some(target) => Pointer::Inside {

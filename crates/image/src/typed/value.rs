@@ -117,8 +117,17 @@ impl<'i> Typed<'i> {
             Kind::Struct(_) => Shape::Composite { is_union: false },
             Kind::Union(_) => Shape::Composite { is_union: true },
             Kind::Pointer(to) => Shape::Pointer(self.pointer(value, *to)),
+            _ => self.scalar(of, bytes, value.bits),
+        }
+    }
+
+    /// A value of the type `of`, without typedefs and qualifiers, that holds no
+    /// others, by its bytes.
+    pub(super) fn scalar(&self, of: TypeId, bytes: &[u8], bits: Option<Bits>) -> Shape<'i> {
+        let size = bytes.len() as u64;
+        match self.btf.kind(of) {
             Kind::Int(int) => {
-                let bits = value.bits.or_else(|| {
+                let bits = bits.or_else(|| {
                     // Old compilers say that a member is a bit field by its type.
                     (u32::from(int.bits) < int.size.saturating_mul(8)).then_some(Bits {
                         first: int.offset,
@@ -138,7 +147,7 @@ impl<'i> Typed<'i> {
                     },
                 }
             }
-            Kind::Enum { signed, values, .. } => match number(bytes, value.bits, *signed) {
+            Kind::Enum { signed, values, .. } => match number(bytes, bits, *signed) {
                 Some(value) => Shape::Enum {
                     value,
                     names: self.enumerators(values, value),

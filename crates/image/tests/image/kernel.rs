@@ -139,7 +139,14 @@ pub(crate) fn types() -> Vec<u8> {
     a.function(
         "visit",
         int,
-        &[("file", file_pointer), ("task", void), ("nothing", void)],
+        &[
+            ("file", file_pointer),
+            ("task", void),
+            ("nothing", void),
+            ("mode", unsigned),
+            ("wanted", state),
+            ("other", void),
+        ],
     );
     a.finish()
 }
@@ -269,6 +276,9 @@ pub(crate) fn capture(program: &[u8], kernel: &mut Kernel, arguments: &[u64]) ->
         ..Hit::default()
     };
     hit.comm[..3].copy_from_slice(b"cat");
+    hit.register_count = 20;
+    // `rcx`, `r8`, `r9`.
+    [hit.registers[11], hit.registers[9], hit.registers[8]] = [0xdead_0000_0007, 5, DENTRY];
     let regions = (&mut work[..], &mut area[..], &mut state);
     let report = kflat_engine::write(&program, regions, &hit, kernel);
     let mut bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -33,6 +33,11 @@ fn nowhere(path: &str) -> String {
     }
 }
 
+const REGISTERS: &str = "unsigned int mode = 7;
+enum state wanted = SLEEPING | STOPPED;
+void *other = 0xffff888000200000;
+";
+
 const FILE: &str = r#"struct file *file = → {
     struct path f_path = {
         struct vfsmount *mnt = → .mnt of struct mount {
@@ -120,7 +125,16 @@ const TASK: &str = r#"struct task *task = → {
 #[test]
 fn roots_are_shown_as_c_declares_them() {
     let view = shown(&image(), &Options::default());
-    assert_eq!(view, format!("{FILE}{TASK}void *nothing = NULL;\n"));
+    assert_eq!(
+        view,
+        format!("{REGISTERS}{FILE}{TASK}void *nothing = NULL;\n")
+    );
+}
+
+#[test]
+fn arguments_that_are_no_roots_are_in_the_registers() {
+    assert_eq!(at("mode"), "unsigned int mode = 7;");
+    assert_eq!(at("wanted"), "enum state wanted = SLEEPING | STOPPED;");
 }
 
 #[test]

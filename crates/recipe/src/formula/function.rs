@@ -158,34 +158,12 @@ fn parameters_of_tracepoint(btf: &Btf, name: &str) -> Option<Vec<Known>> {
 }
 
 fn known(btf: &Btf, parameters: &[Parameter]) -> Option<Vec<Known>> {
-    let slots = slots(btf, parameters);
+    let slots = btf.argument_words(parameters).into_iter();
+    let slots = slots.map(|slot| slot.filter(|slot| (*slot as usize) < MAX_ARGUMENTS));
     let known = parameters.iter().zip(slots);
     Some(
         known
             .map(|(one, slot)| (btf.parameter_name(one).to_owned(), one.of, slot))
             .collect(),
     )
-}
-
-/// In which slot of [`MAX_ARGUMENTS`] each parameter is passed: structures of up
-/// to 16 bytes take as many as they need. `None` for what is passed differently.
-fn slots(btf: &Btf, parameters: &[Parameter]) -> Vec<Option<u32>> {
-    /// Arguments in registers; the rest lie on the stack.
-    const REGISTERS: u64 = 6;
-    let mut next = Some(0u64);
-    (parameters.iter())
-        .map(|parameter| {
-            let size = btf.size(parameter.of).unwrap_or(8);
-            let is_structure = btf.composite(parameter.of).is_some();
-            let takes = size.div_ceil(8).max(1);
-            let slot = next?;
-            // A structure that no longer fits the registers goes to the stack as
-            // a whole, and what comes behind it into the registers.
-            let regular = !is_structure || (takes <= 2 && slot + takes <= REGISTERS);
-            next = regular.then_some(slot + takes);
-            u32::try_from(slot)
-                .ok()
-                .filter(|slot| regular && (*slot as usize) < MAX_ARGUMENTS)
-        })
-        .collect()
 }

@@ -11,22 +11,14 @@ use crate::names::{find_field, find_type, is_char, pointee};
 use crate::parser::parse;
 use crate::syntax::MemberRule;
 
-/// Links inside of other structures, and what holds objects of any type: where
-/// they lead is known only from what they link.
-const LINKS: [&str; 12] = [
-    "list_head",
-    "hlist_head",
-    "hlist_node",
-    "hlist_bl_node",
-    "hlist_nulls_head",
-    "hlist_nulls_node",
-    "llist_node",
-    "llist_head",
-    "rb_node",
-    "callback_head",
-    "xarray",
-    "maple_tree",
+/// Names of pointers from one link to another: where they lead is known only from
+/// what they link.
+const LINKS: [&str; 7] = [
+    "next", "prev", "pprev", "first", "func", "rb_left", "rb_right",
 ];
+
+/// What holds objects of any type.
+const HOLDERS: [&str; 2] = ["xarray", "maple_tree"];
 
 /// Rules that a recipe is given, more is no use to a reader.
 const MOST_RULES: usize = 64;
@@ -36,19 +28,21 @@ const MOST_UNTYPED: &str = "4K";
 
 pub(super) struct Rules<'a> {
     btf: &'a Btf,
+    /// The function that the recipe is for.
+    pub(super) function: String,
     /// The rules of the knowledge base: members that lead on.
     known: HashMap<TypeId, Vec<MemberRule>>,
     hubs: HashSet<TypeId>,
     /// Types that the roots lead to.
     reached: Vec<TypeId>,
     /// Members that the options name, by type.
-    asked: BTreeMap<TypeId, Vec<(String, &'static str)>>,
+    asked: BTreeMap<TypeId, Vec<(String, String)>>,
     skipped: Vec<String>,
     skipped_types: HashSet<TypeId>,
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(btf: &'a Btf) -> Self {
+    pub(super) fn new(btf: &'a Btf, function: &str) -> Self {
         let file = parse(KNOWLEDGE, 0).unwrap_or_default();
         let known = (file.rules.into_iter())
             .filter_map(|rule| {
@@ -61,6 +55,7 @@ impl<'a> Rules<'a> {
             .collect();
         Self {
             btf,
+            function: function.to_owned(),
             known,
             hubs,
             reached: Vec::new(),
@@ -104,7 +99,7 @@ impl<'a> Rules<'a> {
     pub(super) fn path(
         &mut self,
         path: &str,
-        how: &'static str,
+        how: &str,
         parameters: &[Parameter],
     ) -> Result<(), GenerateError> {
         let btf = self.btf;
@@ -143,7 +138,7 @@ impl<'a> Rules<'a> {
         self.asked
             .entry(owner)
             .or_default()
-            .push((name.to_owned(), how));
+            .push((name.to_owned(), how.to_owned()));
         if how.is_empty() {
             self.reached.push(of);
             // A rule of its own, though empty, says that the hub is to be crossed.
@@ -210,9 +205,22 @@ impl<'a> Rules<'a> {
         };
         let name = self.btf.name(id);
         !name.is_empty()
-            && !LINKS.contains(&name)
+            && !self.is_link(id)
             && !self.hubs.contains(&id)
             && self.btf.find(kind, name) == Some(id)
+    }
+
+    /// Whether all its pointers lead to other links, or to objects of any type.
+    fn is_link(&self, of: TypeId) -> bool {
+        if HOLDERS.contains(&self.btf.name(of)) {
+            return true;
+        }
+        let fields = self.btf.fields(of);
+        let mut pointers = (fields.iter())
+            .filter(|(_, field)| pointee(self.btf, field.of).is_some())
+            .map(|(name, _)| name);
+        let is_first = pointers.next().is_some_and(|name| LINKS.contains(name));
+        is_first && pointers.all(|name| LINKS.contains(name))
     }
 
     /// The type that a member of a known rule leads to by itself.
@@ -308,7 +316,7 @@ impl<'a> Rules<'a> {
         // Without `const` bytes are a buffer of unknown size.
         let text = matches!(btf.kind(*tagged), Kind::Const(_)) && is_byte(btf, to);
         let known = match btf.composite(to) {
-            Some(_) => !LINKS.contains(&btf.name(to)),
+            Some(_) => !self.is_link(to),
             None => is_char(btf, to) || text,
         };
         (known && btf.size(to).is_some_and(|size| size > 0)).then_some(to)
