@@ -47,6 +47,31 @@ fn prefetch(address: usize) {
     let _ = address;
 }
 
+/// The bytes of words.
+pub(crate) fn bytes_of(words: &mut [u64]) -> &mut [u8] {
+    let (start, size) = (words.as_mut_ptr().cast::<u8>(), size_of_val(words));
+    // SAFETY: The same memory, borrowed as before; bytes have no alignment, and any
+    // value is valid for either.
+    unsafe { std::slice::from_raw_parts_mut(start, size) }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Writes `words` back to memory and out of all caches.
+pub(crate) fn flush(words: &[u64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in words.chunks(LINE / 8) {
+        use std::arch::x86_64::{_mm_clflush, _mm_mfence};
+        // SAFETY: The line is part of `words`; what it holds stays.
+        unsafe { _mm_clflush(line.as_ptr().cast()) };
+        // SAFETY: Orders memory accesses, no more.
+        unsafe { _mm_mfence() };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (words, LINE);
+}
+
 /// A word of this process.
 #[inline]
 pub(crate) fn word(address: u64) -> u64 {
