@@ -71,6 +71,11 @@ u64 kflat_test_in_hrtimer(u64 number);
 u64 kflat_test_in_irq_work(u64 number);
 u64 kflat_test_hammer(u64 calls);
 
+/* list.c: calls a target with a long list; what zeroing memory takes. */
+#define KFLAT_TEST_ITEMS 100000
+int kflat_test_with_list(unsigned int size, bool irqs_off);
+u64 kflat_test_zero_pool(void);
+
 /* registers.c: 0, or how many registers differ; told in out. */
 int kflat_test_registers_int3(struct seq_file *out);
 int kflat_test_registers_ftrace(struct seq_file *out);

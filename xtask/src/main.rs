@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that needs more than cargo.
 
 mod apt;
+mod bench;
 mod btf;
 mod buildroot;
 mod demo;
@@ -57,6 +58,8 @@ enum Task {
     },
     /// Run every test there is
     Test(test::Options),
+    /// Measure captures beside loops written by hand, and in a guest
+    Bench(bench::Options),
     /// Write the C header of the kernel interface, include/kflat_uapi.h
     Header {
         /// Only say whether it is current
@@ -113,6 +116,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => Ok(test::run(&options)),
+        Task::Bench(options) => bench::run(&options),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),
         Task::InBuildroot { command } => {
