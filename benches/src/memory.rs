@@ -12,12 +12,30 @@ impl Memory for Own {
         if at + length > size_of_val(words) {
             return Err(Unreadable);
         }
-        let into: *mut u8 = words.as_mut_ptr().cast();
-        let from = std::ptr::with_exposed_provenance::<u8>(address as usize);
+        let mut into = words.as_mut_ptr().cast::<u8>().wrapping_add(at);
+        let mut from = std::ptr::with_exposed_provenance::<u8>(address as usize);
         // SAFETY: `words` has room for `at + length` bytes, as was checked. The
         // programs lead only to data that `shapes` made, which is alive and does
         // not overlap with the engine's memory.
-        unsafe { std::ptr::copy_nonoverlapping(from, into.wrapping_add(at), length) };
+        let mut copy = |count: usize| unsafe {
+            std::ptr::copy_nonoverlapping(from, into, count);
+            (from, into) = (from.wrapping_add(count), into.wrapping_add(count));
+        };
+        // Most objects are small: no call for them.
+        let mut left = length;
+        if length <= 256 {
+            while left >= 32 {
+                copy(32);
+                left -= 32;
+            }
+            while left >= 8 {
+                copy(8);
+                left -= 8;
+            }
+        }
+        if left > 0 {
+            copy(left);
+        }
         Ok(())
     }
 
@@ -62,11 +80,9 @@ const LINE: usize = 64;
 pub(crate) fn flush(words: &[u64]) {
     #[cfg(target_arch = "x86_64")]
     for line in words.chunks(LINE / 8) {
-        use std::arch::x86_64::{_mm_clflush, _mm_mfence};
+        use std::arch::x86_64::_mm_clflush;
         // SAFETY: The line is part of `words`; what it holds stays.
         unsafe { _mm_clflush(line.as_ptr().cast()) };
-        // SAFETY: Orders memory accesses, no more.
-        unsafe { _mm_mfence() };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (words, LINE);

@@ -18,14 +18,17 @@ pub(crate) struct Fixups {
     /// First word of the first block; 0: none.
     first: usize,
     /// Where the next pair goes, and where its block ends.
-    at: usize,
-    end: usize,
+    pub(crate) at: usize,
+    pub(crate) end: usize,
+    /// Words of an abandoned table, for blocks.
+    spare: usize,
+    spare_end: usize,
     /// How many there are, and how many of them are function pointers.
     pub(crate) count: u32,
     pub(crate) functions: u32,
     /// The last one's object and word; all ones: not every one was larger than the
     /// one before.
-    last: u64,
+    pub(crate) last: u64,
 }
 
 /// Link of a word that holds a function pointer.
@@ -47,6 +50,8 @@ impl Fixups {
         first: 0,
         at: 0,
         end: 0,
+        spare: 0,
+        spare_end: 0,
         count: 0,
         functions: 0,
         last: 0,
@@ -100,8 +105,14 @@ impl Fixups {
 
     #[cold]
     #[inline(never)]
-    fn grow(work: &mut Work<'_>) -> Option<()> {
-        let block = work.take(BLOCK_WORDS)?;
+    pub(crate) fn grow(work: &mut Work<'_>) -> Option<()> {
+        let spare = work.state.fixups.spare;
+        let block = if work.state.fixups.spare_end - spare >= BLOCK_WORDS {
+            work.state.fixups.spare = spare + BLOCK_WORDS;
+            spare
+        } else {
+            work.take(BLOCK_WORDS)?
+        };
         let end = work.state.fixups.end;
         if work.state.fixups.first == 0 {
             work.state.fixups.first = block;
@@ -112,6 +123,13 @@ impl Fixups {
         work.state.fixups.at = block + 1;
         work.state.fixups.end = block + BLOCK_WORDS;
         Some(())
+    }
+
+    /// The words from `at` on are of no other use any more.
+    pub(crate) fn leave_for_blocks(&mut self, at: usize, words: usize) {
+        if words > self.spare_end - self.spare {
+            (self.spare, self.spare_end) = (at, at + words);
+        }
     }
 
     /// All of them from the first on.

@@ -38,6 +38,7 @@ mod follow;
 mod layout;
 mod list;
 mod order;
+mod plain;
 mod relocate;
 mod room;
 mod sort;

@@ -23,7 +23,7 @@ use crate::visited::Visited;
 use crate::word;
 
 /// Words of an object's record.
-const OBJECT_WORDS: usize = 4;
+pub(crate) const OBJECT_WORDS: usize = 4;
 /// Words of the largest alignment.
 const MOST_ALIGN: usize = 4096 / 8;
 /// Words of a diagnostic.
@@ -165,6 +165,11 @@ pub struct State {
     pub(crate) largest: u64,
     /// How many large objects there are.
     pub(crate) large: u32,
+    /// The lowest and the highest address of an object, and the bits in which any
+    /// differs from the lowest so far.
+    pub(crate) lowest: u64,
+    pub(crate) highest: u64,
+    pub(crate) varying: u64,
     /// Words that aligning fragments again may take.
     pub(crate) slack: usize,
     /// The most that a fragment is aligned to.
@@ -204,6 +209,9 @@ impl State {
             refused: 0,
             largest: 0,
             large: 0,
+            lowest: u64::MAX,
+            highest: 0,
+            varying: 0,
             slack: 0,
             align: 0,
             changes: 0,
@@ -220,6 +228,17 @@ impl State {
             fixups: Fixups::NONE,
             visited: Visited::NONE,
         }
+    }
+
+    /// There is going to be one more object, at `address`.
+    #[inline]
+    pub(crate) fn reach(&mut self, address: u64) {
+        if self.objects == 0 {
+            self.lowest = address;
+        }
+        self.varying |= address ^ self.lowest;
+        self.lowest = self.lowest.min(address);
+        self.highest = self.highest.max(address);
     }
 
     /// Words of the work region that were used.
@@ -512,6 +531,7 @@ impl<'w> Work<'w> {
         ];
         let at = self.object_at(index);
         *self.words.get_mut(at..)?.first_chunk_mut()? = record;
+        self.state.reach(arrival.address);
         self.state.objects = index + 1;
         self.state.around += room::OBJECT;
         self.state.bytes += length;
