@@ -32,7 +32,7 @@ pub(crate) struct Fixups {
 }
 
 /// Link of a word that holds a function pointer.
-const FUNCTION: u64 = Link::NONE;
+pub(crate) const FUNCTION: u64 = Link::NONE;
 
 /// A word and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +130,26 @@ impl Fixups {
         if words > self.spare_end - self.spare {
             (self.spare, self.spare_end) = (at, at + words);
         }
+    }
+
+    /// All of them as they are kept: object and word; where it leads.
+    #[inline]
+    pub(crate) fn pairs<'w>(&self, words: &'w [u64]) -> impl Iterator<Item = &'w [u64; 2]> {
+        let mut block = self.first;
+        let mut left = self.count as usize;
+        let blocks = core::iter::from_fn(move || {
+            let all = words.get(block..)?.get(..BLOCK_WORDS)?;
+            let (next, pairs) = all.split_first()?;
+            let pairs = pairs.as_chunks::<2>().0;
+            let used = left.min(BLOCK);
+            if used == 0 {
+                return None;
+            }
+            left -= used;
+            block = *next as usize;
+            pairs.get(..used)
+        });
+        blocks.flatten()
     }
 
     /// All of them from the first on.

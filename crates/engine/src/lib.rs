@@ -24,6 +24,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod apart;
 mod area;
 pub mod capture;
 mod changes;

@@ -308,7 +308,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         now.visited.write(self.work.words, slot, index);
         let state = &mut *self.work.state;
         state.objects = index;
-        state.reach(address);
+        state.reach(address, length);
         state.largest = state.largest.max(length);
         now.objects = index + 1;
         now.stream_end = end;

@@ -99,9 +99,21 @@ impl Object {
     /// Its bytes.
     #[inline]
     pub(crate) fn length(&self, program: &Program<'_>) -> u64 {
-        let view = program.type_at(self.type_index);
-        view.map_or(0, |view| length(program, &view, self.count))
+        length_of(program, self.type_index, self.count)
     }
+}
+
+/// The records of `count` objects in the order of capture: address; type and count;
+/// parent and action; position and depth.
+#[inline]
+pub(crate) fn records(words: &[u64], count: u32) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> {
+    words.as_rchunks().1.iter().rev().take(count as usize)
+}
+
+/// Bytes of an object of a type with so many elements.
+pub(crate) fn length_of(program: &Program<'_>, type_index: u32, count: u32) -> u64 {
+    let view = program.type_at(type_index);
+    view.map_or(0, |view| length(program, &view, count))
 }
 
 /// Bytes of `count` elements of a type, or of one with so many in its flexible
@@ -165,8 +177,8 @@ pub struct State {
     pub(crate) largest: u64,
     /// How many large objects there are.
     pub(crate) large: u32,
-    /// The lowest and the highest address of an object, and the bits in which any
-    /// differs from the lowest so far.
+    /// The lowest address of an object, the highest end of one, and the bits in which
+    /// the address of any differs from the lowest so far.
     pub(crate) lowest: u64,
     pub(crate) highest: u64,
     pub(crate) varying: u64,
@@ -230,15 +242,15 @@ impl State {
         }
     }
 
-    /// There is going to be one more object, at `address`.
+    /// There is going to be one more object, of `length` bytes at `address`.
     #[inline]
-    pub(crate) fn reach(&mut self, address: u64) {
+    pub(crate) fn reach(&mut self, address: u64, length: u64) {
         if self.objects == 0 {
             self.lowest = address;
         }
         self.varying |= address ^ self.lowest;
         self.lowest = self.lowest.min(address);
-        self.highest = self.highest.max(address);
+        self.highest = self.highest.max(address.wrapping_add(length));
     }
 
     /// Words of the work region that were used.
@@ -531,7 +543,7 @@ impl<'w> Work<'w> {
         ];
         let at = self.object_at(index);
         *self.words.get_mut(at..)?.first_chunk_mut()? = record;
-        self.state.reach(arrival.address);
+        self.state.reach(arrival.address, length);
         self.state.objects = index + 1;
         self.state.around += room::OBJECT;
         self.state.bytes += length;
