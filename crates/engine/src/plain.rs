@@ -6,7 +6,7 @@
 
 use kflat_abi::program::{Action, NONE, OP_POINTER, OPERAND_CONSTANT, Type};
 
-use crate::capture::{AHEAD, Capture, Rest, STEPS_PER_LOOK};
+use crate::capture::{Capture, Rest, STEPS_PER_LOOK};
 use crate::environment::{Clock, Event, Memory, Trace};
 use crate::fixups::Fixups;
 use crate::layout::DEEPEST;
@@ -17,6 +17,10 @@ use crate::work::{LARGE, Link, OBJECT_WORDS, State};
 
 /// Most actions of a type that is handled here.
 const MOST: usize = 4;
+
+/// Objects or elements for which memory is asked for at once, that many before their
+/// turn: one by one, each would have the processor wait for the address's translation.
+const BATCH: u32 = 8;
 
 /// An action that is plain.
 #[derive(Clone, Copy, Default)]
@@ -121,6 +125,8 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         };
         let steps = steps.get(..count).unwrap_or(&[]);
         let mut now = Counters::load(self.work.state);
+        // The first object for which memory was not asked for.
+        let mut expected = index;
         while index < now.objects {
             let Some([address, kind, _, place]) = record(self.work.words, index) else {
                 break;
@@ -132,21 +138,25 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             {
                 break;
             }
-            if elements == 1 {
-                self.expect_object(
-                    now.visited,
-                    index.wrapping_add(AHEAD),
-                    now.objects,
-                    kind,
-                    steps,
-                );
+            if elements == 1 && index >= expected {
+                expected = self.expect_objects(&now, index, kind, steps);
+            }
+            if elements > BATCH {
+                now.store(self.work.state);
+                let more = elements.saturating_mul(steps.len() as u32);
+                // Where there is no memory for that, it may still be enough.
+                let _ = Visited::expect(&mut self.work, self.program, more);
+                now = Counters::load(self.work.state);
             }
             let depth = (place as u32).saturating_add(1);
             let mut at = (place >> 32) as usize;
             for number in 0..elements {
-                if elements > AHEAD {
-                    let ahead = at.wrapping_add((AHEAD * (size / 8)) as usize);
-                    self.expect_words(now.visited, ahead, steps);
+                if number % BATCH == 0 && elements > 1 {
+                    let batch = number.wrapping_add(BATCH)..elements.min(number + 2 * BATCH);
+                    for other in batch {
+                        let more = (other - number) as usize * (size / 8) as usize;
+                        self.expect_words(now.visited, at.wrapping_add(more), steps);
+                    }
                 }
                 for step in steps {
                     let word = at.wrapping_add(step.word as usize);
@@ -331,29 +341,24 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         Some(index)
     }
 
-    /// Asks for what object `ahead` leads to, if it is like the one of `kind`.
-    #[inline(always)]
-    fn expect_object(
-        &mut self,
-        visited: Visited,
-        ahead: u32,
-        objects: u32,
-        kind: u64,
-        steps: &[Step],
-    ) {
-        if ahead >= objects {
-            return;
+    /// Asks for what a batch of objects leads to that comes after the next one, as far as
+    /// they are like the one of `kind`; when to do so again.
+    #[inline(never)]
+    fn expect_objects(&self, now: &Counters, index: u32, kind: u64, steps: &[Step]) -> u32 {
+        let first = index.saturating_add(BATCH);
+        for ahead in first..first.saturating_add(BATCH).min(now.objects) {
+            if let Some([_, other, _, place]) = record(self.work.words, ahead)
+                && other == kind
+            {
+                self.expect_words(now.visited, (place >> 32) as usize, steps);
+            }
         }
-        if let Some([_, other, _, place]) = record(self.work.words, ahead)
-            && other == kind
-        {
-            self.expect_words(visited, (place >> 32) as usize, steps);
-        }
+        first
     }
 
     /// Asks for what the element at word `at` of the area leads to.
     #[inline(always)]
-    fn expect_words(&mut self, visited: Visited, at: usize, steps: &[Step]) {
+    fn expect_words(&self, visited: Visited, at: usize, steps: &[Step]) {
         for step in steps {
             let word = at.wrapping_add(step.word as usize);
             let value = self.work.area.get(word).copied().unwrap_or(0);

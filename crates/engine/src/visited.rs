@@ -11,7 +11,7 @@
 //! ```
 //!
 //! So hardly any object is looked at in vain. And the table doubles, at three quarters,
-//! without a look at any: a bucket's slots go to two buckets of the new table, by a bit
+//! without a look at most: a bucket's slots go to two buckets of the new table, by a bit
 //! of the tag, both tables being gone through from the first bucket to the last. The
 //! old one's memory is used for fixups, so that nothing that was taken ever moves.
 
@@ -155,21 +155,104 @@ impl Visited {
         Some(())
     }
 
+    /// Doubles the table. `None`: no memory for that.
     #[cold]
     #[inline(never)]
     pub(crate) fn grow(work: &mut Work<'_>, program: &Program<'_>) -> Option<()> {
         let old = work.state.visited;
-        if old.bits >= MOST_BITS {
-            return None;
+        let new = Self::take(work, old.bits + 1)?;
+        let mut elsewhere = 0;
+        for bucket in 0..=old.buckets() {
+            let at = old.at + bucket as usize * BUCKET_WORDS;
+            let slots: [u64; BUCKET_WORDS] = *work.words.get(at..)?.first_chunk()?;
+            let at = new.at + bucket as usize * 2 * BUCKET_WORDS;
+            let into = work.words.get_mut(at..)?.first_chunk_mut()?;
+            elsewhere |= old.halve(bucket, &slots, into);
         }
-        Self::make(work, old.bits + 1)?;
+        work.state.visited = new;
+        if elsewhere & ELSEWHERE != 0 {
+            Self::move_all(work, program, old, |slot| slot & ELSEWHERE != 0)?;
+        }
+        work.state.fixups.leave_for_blocks(old.at, old.words());
+        Some(())
+    }
+
+    /// Fills the two buckets that come of one when the table is doubled, with what is in
+    /// its own bucket there: both together have room for all of it. There are no
+    /// branches that nobody can foresee. All slots, by their bits.
+    #[inline]
+    fn halve(
+        self,
+        bucket: u32,
+        slots: &[u64; BUCKET_WORDS],
+        into: &mut [u64; 2 * BUCKET_WORDS],
+    ) -> u32 {
+        let double = Self {
+            bits: self.bits + 1,
+            ..self
+        };
+        *into = [0; 2 * BUCKET_WORDS];
+        // A bit for each slot that is taken, the second bucket's above the first's.
+        let (mut taken, mut all) = (0u32, 0);
+        for word in slots {
+            for slot in [*word as u32, (*word >> 32) as u32] {
+                all |= slot;
+                let here = slot != 0 && slot & ELSEWHERE == 0;
+                let hash = self.join(bucket, slot >> self.bits);
+                let (half, tag) = double.split(hash);
+                let half = half % 2 * BUCKET;
+                let start = hash % BUCKET;
+                let free = !(taken >> half) as u16;
+                let next = free.rotate_right(start).trailing_zeros();
+                let number = half + (start + next) % BUCKET;
+                taken |= u32::from(here) << number;
+                let slot = if here {
+                    tag << double.bits | slot & self.mask()
+                } else {
+                    0
+                };
+                if let Some(word) = into.get_mut(number as usize / 2) {
+                    *word |= u64::from(slot) << (32 * (number % 2));
+                }
+            }
+        }
+        all
+    }
+
+    /// Makes room for so many objects more, where that takes no large part of the memory.
+    #[inline(never)]
+    pub(crate) fn expect(work: &mut Work<'_>, program: &Program<'_>, more: u32) -> Option<()> {
+        let old = work.state.visited;
+        let mut bits = old.bits;
+        let objects = work.state.objects.saturating_add(more);
+        while (Self { bits, ..old }).is_full(objects) && bits < MOST_BITS {
+            bits += 1;
+        }
+        // Most of them may be none, and the memory would be missed elsewhere.
+        if bits == old.bits || (Self { bits, ..old }).words() > work.free() / 4 {
+            return Some(());
+        }
+        Self::make(work, bits)?;
+        Self::move_all(work, program, old, |slot| slot != 0)?;
+        work.state.fixups.leave_for_blocks(old.at, old.words());
+        Some(())
+    }
+
+    /// Puts those slots of an old table into the present one.
+    #[inline(never)]
+    fn move_all(
+        work: &mut Work<'_>,
+        program: &Program<'_>,
+        old: Self,
+        wanted: impl Fn(u32) -> bool,
+    ) -> Option<()> {
         let new = work.state.visited;
         for bucket in 0..=old.buckets() {
             let at = old.at + bucket as usize * BUCKET_WORDS;
             let slots: [u64; BUCKET_WORDS] = *work.words.get(at..)?.first_chunk()?;
             for number in 0..BUCKET {
                 let slot = read(&slots, number);
-                if slot == 0 {
+                if !wanted(slot) {
                     continue;
                 }
                 let object = (slot & old.mask()).wrapping_sub(1);
@@ -182,7 +265,6 @@ impl Visited {
                 new.write(work.words, slot, object);
             }
         }
-        work.state.fixups.leave_for_blocks(old.at, old.words());
         Some(())
     }
 
@@ -195,6 +277,19 @@ impl Visited {
     }
 
     fn make(work: &mut Work<'_>, bits: u32) -> Option<()> {
+        let table = Self::take(work, bits)?;
+        work.words
+            .get_mut(table.at..table.at + table.words())?
+            .fill(0);
+        work.state.visited = table;
+        Some(())
+    }
+
+    /// Memory for a table.
+    fn take(work: &mut Work<'_>, bits: u32) -> Option<Self> {
+        if bits > MOST_BITS {
+            return None;
+        }
         // A bucket is in one cache line where the region begins with one.
         let gap = work.state.top.next_multiple_of(BUCKET_WORDS) - work.state.top;
         let table = Self {
@@ -202,11 +297,7 @@ impl Visited {
             bits,
         };
         work.take(gap + table.words())?;
-        work.words
-            .get_mut(table.at..table.at + table.words())?
-            .fill(0);
-        work.state.visited = table;
-        Some(())
+        Some(table)
     }
 
     #[inline]
@@ -287,4 +378,54 @@ fn hash(address: u64, type_index: u32, parameters: &[u64]) -> u32 {
     let product = u128::from(key) * u128::from(FACTOR);
     let mixed = (product as u64) ^ (product >> 64) as u64;
     (mixed >> (u64::BITS - HASH_BITS)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUCKET, BUCKET_WORDS, ELSEWHERE, Slot, Visited, read};
+
+    /// A table of 2 to the `bits` slots at the start of `words`.
+    fn table(bits: u32) -> Visited {
+        Visited { at: 0, bits }
+    }
+
+    #[test]
+    fn what_was_put_is_found_when_buckets_overflow_and_when_the_table_doubles() {
+        let old = table(6);
+        let mut words = [0u64; 32];
+        // All of the first objects belong to one bucket of four.
+        let hash = |object: u32| object.wrapping_mul(0x9e37) & 0x1ff_ffff | (object / 20) << 25;
+        for object in 0..48 {
+            let slot = old.probe(&words, hash(object), |_| false);
+            assert_eq!(slot.object, None);
+            old.write(&mut words, slot, object);
+        }
+        let find = |table: Visited, words: &[u64], object| {
+            table.probe(words, hash(object), |other| other == object)
+        };
+        for object in 0..48 {
+            assert_eq!(find(old, &words, object).object, Some(object));
+        }
+        assert_eq!(find(old, &words, 48).object, None);
+
+        let new = table(7);
+        let mut doubled = [0u64; 64];
+        let mut left = 0;
+        for bucket in 0..4 {
+            let at = bucket * BUCKET_WORDS;
+            let slots: [u64; BUCKET_WORDS] = *words[at..].first_chunk().expect("a bucket");
+            let into = doubled[2 * at..].first_chunk_mut().expect("two buckets");
+            old.halve(bucket as u32, &slots, into);
+            left += (0..BUCKET)
+                .filter(|number| read(&slots, *number) & ELSEWHERE != 0)
+                .count();
+        }
+        assert!(left > 0, "a bucket overflows");
+        let found = (0..48).filter(|object| {
+            let Slot { object: found, .. } = find(new, &doubled, *object);
+            assert!(found.is_none_or(|found| found == *object));
+            found.is_some()
+        });
+        assert_eq!(found.count(), 48 - left);
+    }
 }
