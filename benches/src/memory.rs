@@ -1,5 +1,7 @@
 //! This process's own memory.
 
+use std::ops::{Deref, DerefMut};
+
 use kflat_engine::{Clock, Memory, Symbols, Unreadable};
 
 /// Reads addresses of this process, which must all be the benchmark's data.
@@ -63,6 +65,40 @@ fn prefetch(address: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+/// Words that begin at a page, as the kernel's memory does, and were touched before.
+pub(crate) struct Block {
+    words: Vec<u64>,
+    start: usize,
+}
+
+/// What a block begins at a multiple of: 2 MiB, in words.
+const ALIGNED: usize = (2 << 20) / 8;
+
+impl Block {
+    /// So many words.
+    pub(crate) fn new(words: usize) -> Self {
+        let mut all: Vec<u64> = Vec::with_capacity(words + ALIGNED);
+        let first = all.as_ptr().addr() / 8;
+        let start = first.next_multiple_of(ALIGNED) - first;
+        all.resize(start + words, 1);
+        Self { words: all, start }
+    }
+}
+
+impl Deref for Block {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        &self.words[self.start..]
+    }
+}
+
+impl DerefMut for Block {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        &mut self.words[self.start..]
+    }
 }
 
 /// The bytes of words.

@@ -11,7 +11,7 @@ use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::by_hand;
-use crate::memory::{self, NoSymbols, Own, Watch};
+use crate::memory::{self, Block, NoSymbols, Own, Watch};
 use crate::programs;
 use crate::shapes::{Data, Shape};
 
@@ -68,9 +68,9 @@ impl FromStr for Times {
 
 /// The memory that both sides write.
 pub(crate) struct Regions {
-    area: Vec<u64>,
-    work: Vec<u64>,
-    pub(crate) by_hand: Vec<u64>,
+    area: Block,
+    work: Block,
+    pub(crate) by_hand: Block,
     state: State,
 }
 
@@ -79,10 +79,10 @@ impl Regions {
     pub(crate) fn new(shape: Shape) -> Self {
         let words = shape.area() / 8;
         Self {
-            area: vec![1; words],
+            area: Block::new(words),
             // As the module sets it aside.
-            work: vec![1; words + words / 4 + (1 << 14)],
-            by_hand: vec![1; words],
+            work: Block::new(words + words / 4 + (1 << 14)),
+            by_hand: Block::new(words),
             state: State::new(),
         }
     }

@@ -52,15 +52,10 @@ const FEW: usize = 1024;
 #[must_use]
 pub fn crc32c_words(words: &[u64]) -> u32 {
     let whole = |crc: u32, words: &[u64]| words.iter().fold(crc, |crc, word| step(crc, *word));
-    let quarter = words.len() / 4;
-    if words.len() < FEW {
+    let Some([a, b, c, d, rest]) = quarters(words).filter(|_| words.len() >= FEW) else {
         return !whole(!0, words);
-    }
+    };
     // A step waits for the one before it, but not for those of another quarter.
-    let (a, rest) = words.split_at(quarter);
-    let (b, rest) = rest.split_at(quarter);
-    let (c, rest) = rest.split_at(quarter);
-    let (d, rest) = rest.split_at(quarter);
     let mut crcs = [!0, 0, 0, 0];
     for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
         let [first, second, third, fourth] = crcs;
@@ -71,11 +66,21 @@ pub fn crc32c_words(words: &[u64]) -> u32 {
             step(fourth, *d),
         ];
     }
-    let shift = power(quarter as u64 * 8);
+    let shift = power(a.len() as u64 * 8);
     let joined = crcs
         .into_iter()
         .fold(0, |crc, next| multiply(crc, shift) ^ next);
     !whole(joined, rest)
+}
+
+/// Four runs as long as each other, and what is left.
+fn quarters(words: &[u64]) -> Option<[&[u64]; 5]> {
+    let quarter = words.len() / 4;
+    let (a, rest) = words.split_at_checked(quarter)?;
+    let (b, rest) = rest.split_at_checked(quarter)?;
+    let (c, rest) = rest.split_at_checked(quarter)?;
+    let (d, rest) = rest.split_at_checked(quarter)?;
+    Some([a, b, c, d, rest])
 }
 
 /// The product of two polynomials modulo the checksum's; the highest bit is the

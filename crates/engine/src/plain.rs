@@ -18,9 +18,13 @@ use crate::work::{LARGE, Link, OBJECT_WORDS, State};
 /// Most actions of a type that is handled here.
 const MOST: usize = 4;
 
-/// Objects or elements for which memory is asked for at once, that many before their
-/// turn: one by one, each would have the processor wait for the address's translation.
-const BATCH: u32 = 8;
+/// Objects or elements by which memory is asked for before their turn, and for how many
+/// at once: each for itself would have the processor wait for the translation of one
+/// address after the other, and too many would have it wait for room.
+const AHEAD: u32 = 4;
+const BATCH: u32 = 4;
+/// The same for elements: they are small, and lead to less.
+const ELEMENTS: u32 = 8;
 
 /// An action that is plain.
 #[derive(Clone, Copy, Default)]
@@ -141,7 +145,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             if elements == 1 && index >= expected {
                 expected = self.expect_objects(&now, index, kind, steps);
             }
-            if elements > BATCH {
+            if elements > ELEMENTS {
                 now.store(self.work.state);
                 let more = elements.saturating_mul(steps.len() as u32);
                 // Where there is no memory for that, it may still be enough.
@@ -151,8 +155,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             let depth = (place as u32).saturating_add(1);
             let mut at = (place >> 32) as usize;
             for number in 0..elements {
-                if number % BATCH == 0 && elements > 1 {
-                    let batch = number.wrapping_add(BATCH)..elements.min(number + 2 * BATCH);
+                if number % ELEMENTS == 0 && elements > 1 {
+                    let first = number.saturating_add(ELEMENTS);
+                    let batch = first..first.saturating_add(ELEMENTS).min(elements);
                     for other in batch {
                         let more = (other - number) as usize * (size / 8) as usize;
                         self.expect_words(now.visited, at.wrapping_add(more), steps);
@@ -345,7 +350,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// they are like the one of `kind`; when to do so again.
     #[inline(never)]
     fn expect_objects(&self, now: &Counters, index: u32, kind: u64, steps: &[Step]) -> u32 {
-        let first = index.saturating_add(BATCH);
+        let first = index.saturating_add(AHEAD);
         for ahead in first..first.saturating_add(BATCH).min(now.objects) {
             if let Some([_, other, _, place]) = record(self.work.words, ahead)
                 && other == kind
@@ -353,7 +358,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 self.expect_words(now.visited, (place >> 32) as usize, steps);
             }
         }
-        first
+        index.saturating_add(BATCH)
     }
 
     /// Asks for what the element at word `at` of the area leads to.
