@@ -72,6 +72,8 @@ u64 kflat_test_in_irq_work(u64 number);
 u64 kflat_test_hammer(u64 calls);
 
 /* list.c: calls a target with a long list; what zeroing memory takes. */
+struct kflat_test_list;
+u64 kflat_test_list(struct kflat_test_list *list);
 #define KFLAT_TEST_ITEMS 100000
 int kflat_test_with_list(unsigned int size, bool irqs_off);
 u64 kflat_test_zero_pool(void);

@@ -161,20 +161,30 @@ impl Visited {
     pub(crate) fn grow(work: &mut Work<'_>, program: &Program<'_>) -> Option<()> {
         let old = work.state.visited;
         let new = Self::take(work, old.bits + 1)?;
-        let mut elsewhere = 0;
-        for bucket in 0..=old.buckets() {
-            let at = old.at + bucket as usize * BUCKET_WORDS;
-            let slots: [u64; BUCKET_WORDS] = *work.words.get(at..)?.first_chunk()?;
-            let at = new.at + bucket as usize * 2 * BUCKET_WORDS;
-            let into = work.words.get_mut(at..)?.first_chunk_mut()?;
-            elsewhere |= old.halve(bucket, &slots, into);
-        }
+        let all = old.double(work.words, new.at);
         work.state.visited = new;
-        if elsewhere & ELSEWHERE != 0 {
-            Self::move_all(work, program, old, |slot| slot & ELSEWHERE != 0)?;
+        if all & ELSEWHERE != 0 {
+            Self::move_all(work, program, old, ELSEWHERE)?;
         }
         work.state.fixups.leave_for_blocks(old.at, old.words());
         Some(())
+    }
+
+    /// Fills a table of twice the size at word `at`, which is behind this one, with what
+    /// is in its own bucket. All slots, by their bits.
+    #[inline(never)]
+    fn double(self, words: &mut [u64], at: usize) -> u32 {
+        let Some((low, high)) = words.split_at_mut_checked(at) else {
+            return 0;
+        };
+        let from = low.get(self.at..self.at + self.words()).unwrap_or(&[]);
+        let buckets = from.as_chunks::<BUCKET_WORDS>().0.iter();
+        let pairs = high.as_chunks_mut::<{ 2 * BUCKET_WORDS }>().0.iter_mut();
+        let mut all = 0;
+        for ((bucket, slots), into) in (0..).zip(buckets).zip(pairs) {
+            all |= self.halve(bucket, slots, into);
+        }
+        all
     }
 
     /// Fills the two buckets that come of one when the table is doubled, with what is in
@@ -233,37 +243,29 @@ impl Visited {
             return Some(());
         }
         Self::make(work, bits)?;
-        Self::move_all(work, program, old, |slot| slot != 0)?;
+        Self::move_all(work, program, old, u32::MAX)?;
         work.state.fixups.leave_for_blocks(old.at, old.words());
         Some(())
     }
 
-    /// Puts those slots of an old table into the present one.
+    /// Puts the slots of an old table that have any bit of `mask` into the present one.
     #[inline(never)]
-    fn move_all(
-        work: &mut Work<'_>,
-        program: &Program<'_>,
-        old: Self,
-        wanted: impl Fn(u32) -> bool,
-    ) -> Option<()> {
-        let new = work.state.visited;
-        for bucket in 0..=old.buckets() {
-            let at = old.at + bucket as usize * BUCKET_WORDS;
-            let slots: [u64; BUCKET_WORDS] = *work.words.get(at..)?.first_chunk()?;
-            for number in 0..BUCKET {
-                let slot = read(&slots, number);
-                if !wanted(slot) {
-                    continue;
-                }
-                let object = (slot & old.mask()).wrapping_sub(1);
-                let hash = if slot & ELSEWHERE == 0 {
-                    old.join(bucket, slot >> old.bits)
-                } else {
-                    hash_of(work, program, object)
-                };
-                let slot = new.probe(work.words, hash, |_| false);
-                new.write(work.words, slot, object);
+    fn move_all(work: &mut Work<'_>, program: &Program<'_>, old: Self, mask: u32) -> Option<()> {
+        for number in 0..=old.mask() {
+            let word = work.get(old.at + number as usize / 2);
+            let slot = (word >> (32 * (number % 2))) as u32;
+            if slot & mask == 0 {
+                continue;
             }
+            let object = (slot & old.mask()).wrapping_sub(1);
+            let hash = if slot & ELSEWHERE == 0 {
+                old.join(number / BUCKET, slot >> old.bits)
+            } else {
+                hash_of(work, program, object)
+            };
+            let new = work.state.visited;
+            let slot = new.probe(work.words, hash, |_| false);
+            new.write(work.words, slot, object);
         }
         Some(())
     }
