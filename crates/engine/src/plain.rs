@@ -13,7 +13,7 @@ use crate::layout::DEEPEST;
 use crate::room;
 use crate::visited::{Slot, Visited};
 use crate::word::words_for;
-use crate::work::{LARGE, Link, OBJECT_WORDS, State};
+use crate::work::{LARGE, Link, OBJECT_WORDS, State, records};
 
 /// Most actions of a type that is handled here.
 const MOST: usize = 4;
@@ -128,6 +128,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             return (index, None);
         };
         let steps = steps.get(..count).unwrap_or(&[]);
+        if steps.is_empty() {
+            return (self.of_one_type(index, type_index), None);
+        }
         let mut now = Counters::load(self.work.state);
         // The first object for which memory was not asked for.
         let mut expected = index;
@@ -198,12 +201,23 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         (index, None)
     }
 
+    /// The first object from `index` on that is not of a type.
+    #[inline(never)]
+    fn of_one_type(&self, index: u32, type_index: u32) -> u32 {
+        let objects = self.work.state.objects;
+        let rest = records(self.work.words, objects).skip(index as usize);
+        let same = rest
+            .take_while(|[_, kind, ..]| (*kind >> 32) as u32 == type_index)
+            .count();
+        index.saturating_add(same as u32)
+    }
+
     /// How many actions a type has, and its size, if all of them are plain.
     #[inline(never)]
     fn steps_of(&self, type_index: u32, steps: &mut [Step; MOST]) -> Option<(usize, u32)> {
         let view = self.program.type_at(type_index)?;
         let count = view.action_count as usize;
-        if view.tail != NONE || count == 0 || count > MOST {
+        if view.tail != NONE || count > MOST {
             return None;
         }
         for (step, via) in steps.iter_mut().zip(view.first_action..).take(count) {
@@ -304,12 +318,14 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             return None;
         }
         let copy = self.work.area.get_mut(position..end)?;
-        // What of the last word is not copied is zero, and of the first.
-        if let Some(last) = copy.last_mut() {
-            *last = 0;
-        }
-        if let Some(first) = copy.first_mut() {
-            *first = 0;
+        if !(address | length).is_multiple_of(8) {
+            // What of the last word is not copied is zero, and of the first.
+            if let Some(last) = copy.last_mut() {
+                *last = 0;
+            }
+            if let Some(first) = copy.first_mut() {
+                *first = 0;
+            }
         }
         self.memory.read(address, step.size as usize, copy).ok()?;
         let index = now.objects;
