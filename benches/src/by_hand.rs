@@ -6,8 +6,8 @@ use crate::image::Image;
 use crate::memory::{copy, text, word};
 use crate::shapes::{Data, Kind, NODE, SMALL, Shape};
 
-/// Writes an image of `data` to `area`; returns its pointers.
-pub(crate) fn capture(shape: Shape, data: &Data, area: &mut [u8]) -> usize {
+/// Writes an image of `data` to `area`.
+pub(crate) fn capture(shape: Shape, data: &Data, area: &mut [u8]) {
     match shape.kind {
         Kind::List => list(data, area),
         Kind::Tree => tree(data, area),
@@ -17,12 +17,11 @@ pub(crate) fn capture(shape: Shape, data: &Data, area: &mut [u8]) -> usize {
             let mut image = Image::new(area, 0, 1, data.bytes);
             copy(data.root, image.memory);
             image.fragment(0, data.bytes);
-            0
         }
     }
 }
 
-fn list(data: &Data, area: &mut [u8]) -> usize {
+fn list(data: &Data, area: &mut [u8]) {
     let mut image = Image::new(area, data.objects - 1, data.objects, data.bytes);
     let (mut node, mut at) = (data.root, 0);
     loop {
@@ -30,7 +29,7 @@ fn list(data: &Data, area: &mut [u8]) -> usize {
         image.fragment(at, NODE);
         node = word(node);
         if node == 0 {
-            return image.pointer_count;
+            return;
         }
         image.pointer(at, at + NODE);
         at += NODE;
@@ -39,7 +38,7 @@ fn list(data: &Data, area: &mut [u8]) -> usize {
 
 /// Breadth first: a node's place is known when its parent is written, and the
 /// image's own memory is the queue: it holds the addresses still to go to.
-fn tree(data: &Data, area: &mut [u8]) -> usize {
+fn tree(data: &Data, area: &mut [u8]) {
     let mut image = Image::new(area, data.objects - 1, data.objects, data.bytes);
     image.memory[..8].copy_from_slice(&data.root.to_le_bytes());
     let (mut at, mut end) = (0, NODE);
@@ -58,10 +57,9 @@ fn tree(data: &Data, area: &mut [u8]) -> usize {
         }
         at += NODE;
     }
-    image.pointer_count
 }
 
-fn pointers(count: usize, data: &Data, area: &mut [u8]) -> usize {
+fn pointers(count: usize, data: &Data, area: &mut [u8]) {
     let mut image = Image::new(area, count, count + 1, data.bytes);
     image.fragment(0, count * 8);
     let mut at = count * 8;
@@ -72,10 +70,9 @@ fn pointers(count: usize, data: &Data, area: &mut [u8]) -> usize {
         image.fragment(at, SMALL);
         at += SMALL;
     }
-    image.pointer_count
 }
 
-fn strings(count: usize, data: &Data, area: &mut [u8]) -> usize {
+fn strings(count: usize, data: &Data, area: &mut [u8]) {
     // Each string begins at a multiple of 8, as it did.
     let mut image = Image::new(area, count, count + 1, data.bytes + count * 8);
     image.fragment(0, count * 8);
@@ -83,11 +80,10 @@ fn strings(count: usize, data: &Data, area: &mut [u8]) -> usize {
     for index in 0..count {
         let string = text(word(data.root + index as u64 * 8));
         let size = string.len().next_multiple_of(8);
+        image.memory[at + size - 8..at + size].fill(0);
         image.memory[at..at + string.len()].copy_from_slice(string);
-        image.memory[at + string.len()..at + size].fill(0);
         image.pointer(index * 8, at);
         image.fragment(at, size);
         at += size;
     }
-    image.pointer_count
 }

@@ -8,7 +8,7 @@ pub(crate) struct Image<'a> {
     pointers: &'a mut [u8],
     fragments: &'a mut [u8],
     pub(crate) memory: &'a mut [u8],
-    pub(crate) pointer_count: usize,
+    pointer_count: usize,
     fragment_count: usize,
 }
 

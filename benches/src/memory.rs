@@ -1,5 +1,7 @@
 //! This process's own memory.
 
+use std::ops::{Deref, DerefMut};
+
 use kflat_engine::{Clock, Memory, Symbols, Unreadable};
 
 /// Reads addresses of this process, which must all be the benchmark's data.
@@ -12,12 +14,30 @@ impl Memory for Own {
         if at + length > size_of_val(words) {
             return Err(Unreadable);
         }
-        let into: *mut u8 = words.as_mut_ptr().cast();
-        let from = std::ptr::with_exposed_provenance::<u8>(address as usize);
+        let mut into = words.as_mut_ptr().cast::<u8>().wrapping_add(at);
+        let mut from = std::ptr::with_exposed_provenance::<u8>(address as usize);
         // SAFETY: `words` has room for `at + length` bytes, as was checked. The
         // programs lead only to data that `shapes` made, which is alive and does
         // not overlap with the engine's memory.
-        unsafe { std::ptr::copy_nonoverlapping(from, into.wrapping_add(at), length) };
+        let mut copy = |count: usize| unsafe {
+            std::ptr::copy_nonoverlapping(from, into, count);
+            (from, into) = (from.wrapping_add(count), into.wrapping_add(count));
+        };
+        // Most objects are small: no call for them.
+        let mut left = length;
+        if length <= 256 {
+            while left >= 32 {
+                copy(32);
+                left -= 32;
+            }
+            while left >= 8 {
+                copy(8);
+                left -= 8;
+            }
+        }
+        if left > 0 {
+            copy(left);
+        }
         Ok(())
     }
 
@@ -45,6 +65,63 @@ fn prefetch(address: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+/// Words that begin at a page, as the kernel's memory does, and were touched before.
+pub(crate) struct Block {
+    words: Vec<u64>,
+    start: usize,
+}
+
+/// What a block begins at a multiple of: 2 MiB, in words.
+const ALIGNED: usize = (2 << 20) / 8;
+
+impl Block {
+    /// So many words.
+    pub(crate) fn new(words: usize) -> Self {
+        let mut all: Vec<u64> = Vec::with_capacity(words + ALIGNED);
+        let first = all.as_ptr().addr() / 8;
+        let start = first.next_multiple_of(ALIGNED) - first;
+        all.resize(start + words, 1);
+        Self { words: all, start }
+    }
+}
+
+impl Deref for Block {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        &self.words[self.start..]
+    }
+}
+
+impl DerefMut for Block {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        &mut self.words[self.start..]
+    }
+}
+
+/// The bytes of words.
+pub(crate) fn bytes_of(words: &mut [u64]) -> &mut [u8] {
+    let (start, size) = (words.as_mut_ptr().cast::<u8>(), size_of_val(words));
+    // SAFETY: The same memory, borrowed as before; bytes have no alignment, and any
+    // value is valid for either.
+    unsafe { std::slice::from_raw_parts_mut(start, size) }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Writes `words` back to memory and out of all caches.
+pub(crate) fn flush(words: &[u64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in words.chunks(LINE / 8) {
+        use std::arch::x86_64::_mm_clflush;
+        // SAFETY: The line is part of `words`; what it holds stays.
+        unsafe { _mm_clflush(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (words, LINE);
 }
 
 /// A word of this process.

@@ -1,4 +1,4 @@
-//! One repetition, and the sum of several.
+//! One repetition: both sides, each cold and warm.
 
 use std::fmt;
 use std::hint::black_box;
@@ -8,29 +8,31 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use kflat_abi::extension::Hit;
 use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
+use rustix::time::{ClockId, clock_gettime};
 
-use crate::memory::{NoSymbols, Own, Watch};
+use crate::by_hand;
+use crate::memory::{self, Block, NoSymbols, Own, Watch};
+use crate::programs;
 use crate::shapes::{Data, Shape};
-use crate::{by_hand, image, programs};
 
 /// Runs of which the best is *warm*.
-fn warm_runs() -> usize {
-    std::env::var("WARM")
-        .ok()
-        .and_then(|w| w.parse().ok())
-        .unwrap_or(3)
-}
+const WARM_RUNS: usize = 3;
 
-/// Nanoseconds of one repetition.
+/// Nanoseconds of one repetition, each cold and warm, and bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Times {
-    /// Loop by hand, capture and write-out, each cold and warm.
-    hand: [u64; 2],
-    capture: [u64; 2],
-    write: [u64; 2],
-    /// Bytes of the engine's work region that were used, and of the image.
-    work: u64,
-    image: u64,
+    /// The loop written by hand.
+    pub(crate) hand: [u64; 2],
+    /// The engine's copying.
+    pub(crate) capture: [u64; 2],
+    /// The engine's making of the image.
+    pub(crate) write: [u64; 2],
+    /// Bytes of the engine's work region that were used.
+    pub(crate) work: u64,
+    /// Bytes of the image.
+    pub(crate) image: u64,
+    /// Bytes of the area that image and extension take.
+    pub(crate) total: u64,
 }
 
 impl fmt::Display for Times {
@@ -38,7 +40,7 @@ impl fmt::Display for Times {
         for value in self.hand.iter().chain(&self.capture).chain(&self.write) {
             write!(f, "{value} ")?;
         }
-        write!(f, "{} {}", self.work, self.image)
+        write!(f, "{} {} {}", self.work, self.image, self.total)
     }
 }
 
@@ -50,8 +52,8 @@ impl FromStr for Times {
             .split_whitespace()
             .map(str::parse)
             .collect::<Result<_, _>>()?;
-        let [h0, h1, c0, c1, w0, w1, work, image] = numbers[..] else {
-            bail!("not eight numbers: {text}");
+        let [h0, h1, c0, c1, w0, w1, work, image, total] = numbers[..] else {
+            bail!("not nine numbers: {text}");
         };
         Ok(Self {
             hand: [h0, h1],
@@ -59,80 +61,130 @@ impl FromStr for Times {
             write: [w0, w1],
             work,
             image,
+            total,
         })
     }
 }
 
-/// What one side of the comparison took: cold, and warm at its best.
-fn timed(mut run: impl FnMut() -> Result<()>) -> Result<[u64; 2]> {
-    let mut once = || -> Result<u64> {
-        let start = Instant::now();
-        run()?;
-        Ok(start.elapsed().as_nanos() as u64)
-    };
-    let cold = once()?;
-    let mut warm = u64::MAX;
-    for _ in 0..warm_runs() {
-        warm = warm.min(once()?);
-    }
-    Ok([cold, warm])
+/// The memory that both sides write.
+pub(crate) struct Regions {
+    area: Block,
+    work: Block,
+    pub(crate) by_hand: Block,
+    state: State,
 }
 
-/// Both sides in this process.
-pub(crate) fn run(shape: Shape) -> Result<Times> {
+impl Regions {
+    /// For `shape`. As the kernel's area it was touched before.
+    pub(crate) fn new(shape: Shape) -> Self {
+        let words = shape.area() / 8;
+        Self {
+            area: Block::new(words),
+            // As the module sets it aside.
+            work: Block::new(words + words / 4 + (1 << 14)),
+            by_hand: Block::new(words),
+            state: State::new(),
+        }
+    }
+
+    fn flush(&self) {
+        memory::flush(&self.area);
+        memory::flush(&self.work);
+        memory::flush(&self.by_hand);
+    }
+
+    /// The engine's image, its extension included.
+    #[cfg(test)]
+    pub(crate) fn image(&self, bytes: u64) -> &[u64] {
+        &self.area[..bytes as usize / 8]
+    }
+}
+
+/// Both sides in this process, in turns, `engine_first` or not. Before the first turn
+/// of each, the *cold* one, the data and the memory that is written are in no cache;
+/// of the others the best is *warm*.
+pub(crate) fn run(shape: Shape, engine_first: bool) -> Result<Times> {
     let data = Data::make(shape);
     let bytes = programs::of(shape);
     let program = match verify(&bytes) {
         Ok(program) => program,
         Err(rejection) => bail!("the program is rejected: {rejection:?}"),
     };
-    // Both write to memory that was touched before, as the kernel's area is.
-    let words = data.bytes / 8 + data.objects * 32 + (1 << 14);
-    let mut area = vec![1u64; words];
-    let mut work = vec![1u64; words];
-    let mut by_hand_area = vec![1u8; image::size(data.objects, data.objects, words * 8)];
-
-    let mut pointers = 0;
-    let hand = timed(|| {
-        pointers = by_hand::capture(shape, black_box(&data), &mut by_hand_area);
-        black_box(&mut by_hand_area);
-        Ok(())
-    })?;
-    let mut times = Times {
-        hand,
-        ..Times::default()
-    };
-    let mut state = State::new();
-    for warm in 0..=warm_runs() {
-        let slot = warm.min(1);
-        let (captured, wrote) =
-            by_engine(&program, &data, pointers, &mut work, &mut area, &mut state)?;
-        let best = |old: u64, new: u64| if old == 0 { new } else { old.min(new) };
-        times.capture[slot] = best(times.capture[slot], captured);
-        times.write[slot] = best(times.write[slot], wrote);
+    let mut regions = Regions::new(shape);
+    let mut times = Times::default();
+    for turn in 0..=WARM_RUNS {
+        for engine in [engine_first, !engine_first] {
+            if turn == 0 {
+                memory::flush(&data.words);
+                regions.flush();
+            }
+            if engine {
+                let by_engine = by_engine(&program, &data, &mut regions)?;
+                keep(&mut times.capture, turn, by_engine.captured);
+                keep(&mut times.write, turn, by_engine.wrote);
+                times.total = by_engine.total;
+            } else {
+                let start = cpu_time();
+                let bytes = memory::bytes_of(&mut regions.by_hand);
+                by_hand::capture(shape, black_box(&data), bytes);
+                black_box(&mut regions.by_hand);
+                keep(&mut times.hand, turn, cpu_time() - start);
+            }
+        }
     }
-    times.work = state.used_words() as u64 * 8;
-    times.image = area.get(4).copied().context("a header")?;
+    times.work = regions.state.used_words() as u64 * 8;
+    times.image = *regions.area.get(4).context("a header")?;
     Ok(times)
 }
 
-fn by_engine(
+/// Time that this thread had the CPU for: whatever else runs on the machine is not in
+/// it.
+fn cpu_time() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+fn keep(times: &mut [u64; 2], turn: usize, time: u64) {
+    let [cold, warm] = times;
+    match turn {
+        0 => *cold = time,
+        1 => *warm = time,
+        _ => *warm = time.min(*warm),
+    }
+}
+
+/// What the engine did.
+pub(crate) struct ByEngine {
+    captured: u64,
+    wrote: u64,
+    /// Bytes of image and extension.
+    pub(crate) total: u64,
+}
+
+/// One capture and its image.
+pub(crate) fn by_engine(
     program: &Verified<'_>,
     data: &Data,
-    pointers: usize,
-    work: &mut [u64],
-    area: &mut [u64],
-    state: &mut State,
-) -> Result<(u64, u64)> {
+    regions: &mut Regions,
+) -> Result<ByEngine> {
     let inputs = Inputs {
         arguments: &[data.root],
         ..Inputs::default()
     };
-    let start = Instant::now();
-    let clock = Watch(start);
-    let regions = (&mut *work, &mut *area, &mut *state);
-    let outcome = capture(program, regions, &inputs, &mut Own, &clock, &mut Quiet);
-    let captured = start.elapsed();
+    let Regions {
+        work, area, state, ..
+    } = regions;
+    let clock = Watch(Instant::now());
+    let start = cpu_time();
+    let outcome = capture(
+        program,
+        (work, area, state),
+        &inputs,
+        &mut Own,
+        &clock,
+        &mut Quiet,
+    );
+    let captured = cpu_time() - start;
     let outcome = outcome.context("too little memory")?;
     let report = write(
         program,
@@ -140,67 +192,13 @@ fn by_engine(
         &Hit::default(),
         &mut NoSymbols,
     );
-    let whole = start.elapsed();
+    let whole = cpu_time() - start;
     black_box(&area);
     ensure!(report.reason == 0, "ended early: {outcome:?} {report:?}");
     ensure!(report.objects as usize == data.objects, "{report:?}");
-    ensure!(area.get(6) == Some(&(pointers as u64)), "pointers differ");
-    Ok((
-        captured.as_nanos() as u64,
-        (whole - captured).as_nanos() as u64,
-    ))
-}
-
-impl Times {
-    /// What [`summary`]'s columns are.
-    pub(crate) fn heading() -> String {
-        format!(
-            "{:<18} {:>9} {:>9} {:>9} {:>7} | {:>9} {:>9} {:>9} {:>7} | {:>6}\n\
-             {:<18} {:>9} {:>9} {:>9} {:>7} | {:>9} {:>9} {:>9} {:>7} | {:>6}",
-            "shape",
-            "hand",
-            "capture",
-            "write",
-            "ratio",
-            "hand",
-            "capture",
-            "write",
-            "ratio",
-            "memory",
-            "",
-            "ms cold",
-            "ms cold",
-            "ms cold",
-            "cold",
-            "ms warm",
-            "ms warm",
-            "ms warm",
-            "warm",
-            "/image"
-        )
-    }
-}
-
-/// Medians of all repetitions as a line of a table.
-pub(crate) fn summary(shape: Shape, runs: &[Times]) -> String {
-    let median = |of: &dyn Fn(&Times) -> f64| {
-        let mut values: Vec<f64> = runs.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    let half = |slot: usize| {
-        let ms = |of: fn(&Times) -> [u64; 2]| median(&|times| of(times)[slot] as f64 / 1e6);
-        let ratio = median(&|times| {
-            (times.capture[slot] + times.write[slot]) as f64 / times.hand[slot] as f64
-        });
-        format!(
-            "{:>9.3} {:>9.3} {:>9.3} {ratio:>7.2}",
-            ms(|times| times.hand),
-            ms(|times| times.capture),
-            ms(|times| times.write)
-        )
-    };
-    let memory = median(&|times| times.work as f64 / times.image as f64);
-    let name = shape.to_string();
-    format!("{name:<18} {} | {} | {memory:>6.2}", half(0), half(1))
+    Ok(ByEngine {
+        captured,
+        wrote: whole - captured,
+        total: report.total_size,
+    })
 }

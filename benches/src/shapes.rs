@@ -37,6 +37,28 @@ impl fmt::Display for Shape {
     }
 }
 
+impl Shape {
+    /// Bytes of the area that it is captured to: 128 MiB hold a million nodes, with
+    /// all that the module writes behind them.
+    pub(crate) fn area(&self) -> usize {
+        let needed = match self.kind {
+            Kind::Array => (self.count + 1) << 20,
+            _ => self.count * 256 + (1 << 20),
+        };
+        needed.min(128 << 20)
+    }
+
+    /// How many times as long as the loop by hand the engine may take.
+    pub(crate) fn target(&self) -> f64 {
+        match self.kind {
+            Kind::List => 2.0,
+            Kind::Tree | Kind::Strings => 2.5,
+            Kind::Pointers => 3.0,
+            Kind::Array => 1.1,
+        }
+    }
+}
+
 /// Those of the table in `doc/performance.md`.
 pub(crate) fn all() -> impl Iterator<Item = Shape> {
     let sizes = [10_000, 100_000, 1_000_000];
@@ -52,8 +74,8 @@ pub(crate) fn all() -> impl Iterator<Item = Shape> {
 
 /// Data in this process's memory.
 pub(crate) struct Data {
-    #[expect(dead_code, reason = "keeps the memory that `root` is in")]
-    words: Vec<u64>,
+    /// The memory that they are in.
+    pub(crate) words: Vec<u64>,
     /// Address of the first object.
     pub(crate) root: u64,
     /// Objects.

@@ -76,6 +76,12 @@ int kflat_test_jobs_init(void);
 void kflat_test_jobs_exit(void);
 int kflat_test_job_by_work(void);
 int kflat_test_job_by_timer(void);
+/* list.c: calls a target with a long list; what zeroing memory takes. */
+struct kflat_test_list;
+u64 kflat_test_list(struct kflat_test_list *list);
+#define KFLAT_TEST_ITEMS 100000
+int kflat_test_with_list(unsigned int size, bool irqs_off);
+u64 kflat_test_zero_pool(void);
 
 /* registers.c: 0, or how many registers differ; told in out. */
 int kflat_test_registers_int3(struct seq_file *out);

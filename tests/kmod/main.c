@@ -112,6 +112,30 @@ static int case_job_by_timer(void)
 	return kflat_test_job_by_timer();
 }
 
+/* The items touch each other. */
+static int case_list_touching(void)
+{
+	return kflat_test_with_list(64, true);
+}
+
+static int case_list_apart(void)
+{
+	return kflat_test_with_list(96, true);
+}
+
+static int case_list_sleeping(void)
+{
+	return kflat_test_with_list(96, false);
+}
+
+static int case_zero(void)
+{
+	u64 ns = kflat_test_zero_pool();
+
+	seq_printf(&reporter, "zeroed %llu\n", ns);
+	return !ns;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);	/* 0: all is as it should be */
@@ -133,6 +157,10 @@ static const struct {
 	{ "hammer", case_hammer },	/* kflat_test_target() on all CPUs at once */
 	{ "int3", case_int3 },		/* registers around kflat_test_by_int3() */
 	{ "ftrace", case_ftrace },	/* registers around kflat_test_by_ftrace() */
+	{ "list_touching", case_list_touching },	/* kflat_test_list(), interrupts off */
+	{ "list_apart", case_list_apart },
+	{ "list_sleeping", case_list_sleeping },	/* list_apart in a context that may sleep */
+	{ "zero", case_zero },		/* 128 MiB */
 	{ "offset", case_offset },	/* flags at kflat_test_is_seven+is_seven_offset */
 };
 

@@ -2,7 +2,8 @@
 //! `kflat.ko` and `kflat_test.ko` are loaded.
 //!
 //! `kflat-tests [PART_OF_A_NAME]` prints one line for each story and the sum of
-//! them at the end.
+//! them at the end. `kflat-tests --measure` prints what captures cost, for
+//! `cargo xtask bench`.
 
 mod actor;
 mod automatic;
@@ -20,6 +21,7 @@ mod kdump;
 mod kflat;
 mod lifetimes;
 mod loading;
+mod measure;
 mod memory_map;
 mod probes;
 mod program;
@@ -65,6 +67,9 @@ const THEMES: &[(&str, &[Story])] = &[
 
 fn main() -> ExitCode {
     let filter = std::env::args().nth(1).unwrap_or_default();
+    if filter == "--measure" {
+        return measure::measure();
+    }
     let (mut passed, mut failed) = (0, 0);
     for (theme, stories) in THEMES {
         for (story, run) in *stories {

@@ -133,6 +133,14 @@ impl Recipe {
         self
     }
 
+    /// The type added last is the element of a list: it has links.
+    pub(crate) fn linked(mut self) -> Self {
+        if let Some(last) = self.types.last_mut() {
+            last.flags |= TYPE_HAS_POINTERS;
+        }
+        self
+    }
+
     /// Adds a root: the argument at `position` points to a `target`.
     pub(crate) fn argument(self, name: &str, position: u32, target: u32) -> Self {
         self.root(name, ROOT_ARGUMENT, position, target)

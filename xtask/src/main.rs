@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that needs more than cargo.
 
 mod apt;
+mod bench;
 mod btf;
 mod buildroot;
 mod demo;
@@ -61,6 +62,8 @@ enum Task {
     Test(test::Options),
     /// Fuzz what reads untrusted bytes
     Fuzz(fuzz::Options),
+    /// Measure captures beside loops written by hand, and in a guest
+    Bench(bench::Options),
     /// Write the C header of the kernel interface, include/kflat_uapi.h
     Header {
         /// Only say whether it is current
@@ -120,6 +123,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => Ok(test::run(&options)),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Install(options) => library::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),

@@ -52,6 +52,9 @@ pub(crate) struct Spec {
     pub(crate) kernel: Kernel,
     /// Depth of its page tables.
     pub(crate) levels: Levels,
+    /// Its clock counts instructions, one a nanosecond, and nothing in it is by
+    /// chance: what takes it the same time twice is the same work. One CPU only.
+    pub(crate) counting: bool,
     /// Number of CPUs.
     pub(crate) cpus: u32,
     /// Memory, as QEMU takes it: `1G`.

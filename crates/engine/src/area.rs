@@ -5,7 +5,6 @@ use kflat_abi::record::Record;
 
 /// Words below which it does not pay to copy piece by piece.
 const PIECE: usize = 64;
-
 /// The area.
 #[derive(Debug)]
 pub(crate) struct Area<'a> {

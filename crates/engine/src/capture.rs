@@ -13,7 +13,6 @@ use crate::environment::{Clock, Event, Memory, Trace};
 use crate::expression::Scope;
 use crate::fixups::Fixups;
 use crate::verify::Verified;
-use crate::visited::Visited;
 use crate::work::{Link, Object, State, Work};
 
 /// Nanoseconds of copying, where the program sets no limit.
@@ -24,9 +23,9 @@ pub const DEFAULT_ELEMENTS: u32 = 1 << 24;
 pub const DEFAULT_STRING: u32 = 4096;
 
 /// Steps between two looks at the clock.
-const STEPS_PER_LOOK: u32 = 64;
+pub(crate) const STEPS_PER_LOOK: u32 = 64;
 /// Objects or elements by which memory is asked for ahead of its use.
-const AHEAD: u32 = 12;
+pub(crate) const AHEAD: u32 = 12;
 
 /// What the roots and expressions of a program begin with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,7 +97,12 @@ pub fn capture<M: Memory, C: Clock, T: Trace>(
     }
     let mut cursor = 0;
     while cursor < capture.work.state.objects && !capture.work.state.stopped {
-        if let Some(rest) = capture.object(cursor) {
+        let (next, rest) = capture.plain(cursor);
+        cursor = next;
+        if cursor >= capture.work.state.objects || capture.work.state.stopped {
+            break;
+        }
+        if let Some(rest) = capture.object(cursor, rest) {
             if capture.enter_object(cursor, rest) {
                 capture.frames(cursor);
             }
@@ -244,10 +248,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         globals.get(index as usize).copied().unwrap_or(0)
     }
 
-    /// Carries out the actions of object `index`. `Some`: up to the action of the
-    /// element that is told; it and what follows need [`frames`](Self::frames).
+    /// Carries out the actions of object `index`, those before `done` being so already.
+    /// `Some`: up to the action of the element that is told; it and what follows need
+    /// [`frames`](Self::frames).
     #[inline(never)]
-    fn object(&mut self, index: u32) -> Option<Rest> {
+    fn object(&mut self, index: u32, done: Option<Rest>) -> Option<Rest> {
         let object = self.work.object(index)?;
         let view = self.program.type_at(object.type_index)?;
         if view.tail != NONE {
@@ -260,12 +265,19 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             return None;
         }
         let mut element = Element::first(object, index, view.parameters);
+        let mut first = view.first_action;
+        if let Some(done) = done {
+            first = done.via;
+            element.number = done.number;
+            element.outermost = done.number;
+            element.base = u64::from(view.size) * u64::from(done.number);
+        }
         self.expect_next(&element, &view);
         loop {
             if object.count > AHEAD {
                 self.expect_element(&element, &view);
             }
-            for via in view.first_action..view.first_action.wrapping_add(view.action_count) {
+            for via in first..view.first_action.wrapping_add(view.action_count) {
                 let action = self.program.action_at(via)?;
                 if !is_plain(action.op)
                     || action.extra != NONE
@@ -281,6 +293,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                     return None;
                 }
             }
+            first = view.first_action;
             element.number += 1;
             element.outermost += 1;
             element.base += u64::from(view.size);
@@ -444,7 +457,8 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             if address != 0 {
                 let size = self.program.type_at(action.target).map_or(1, |t| t.size);
                 self.memory.expect(address, size.into());
-                if let Some(word) = Visited::first_word(&self.work, address, action.target) {
+                let visited = self.work.state.visited;
+                if let Some(word) = visited.first_word(self.work.words, address, action.target) {
                     self.memory.expect_own(word);
                 }
             }

@@ -12,7 +12,7 @@ use crate::diagnostics;
 use crate::room::{FRONT, PAYLOADS};
 use crate::sort;
 use crate::work::{DIAGNOSTIC_WORDS, Work};
-use crate::write::{Sections, finish_fragments};
+use crate::write::{Sections, finish_fragments, single_objects};
 
 /// Writes the extension behind an image of `image_size` bytes, and the sizes of
 /// its fragments. The bytes up to its end.
@@ -27,9 +27,13 @@ pub(crate) fn write(
     // append cleared them.
     let start = image_size.div_ceil(8) as usize;
     let origin = start + FRONT;
-    finish_fragments(sections, &mut Area::new(work.area), origin);
     let objects = origin + sections.fragment_count;
-    let the_hit = write_objects(work, sections, objects);
+    let the_hit = if sections.joined {
+        finish_fragments(sections, &mut Area::new(work.area), origin);
+        write_objects(work, sections, objects)
+    } else {
+        single_objects(work, sections, origin).unwrap_or(objects)
+    };
     Area::new(work.area).record(the_hit, hit);
     let diagnostics = the_hit + Hit::SIZE / 8;
     let changes = write_diagnostics(work, diagnostics);
@@ -54,7 +58,9 @@ fn write_objects(work: &mut Work<'_>, sections: &Sections, mut at: usize) -> usi
         let Some(object) = work.object(index) else {
             break;
         };
-        let start = sections.memory.offset(work, object.position as usize);
+        let start = sections
+            .memory
+            .offset(work.state.stream, object.position as usize);
         let record = [
             start + object.address % 8,
             u64::from(object.count) << 32 | u64::from(object.type_index),
@@ -93,7 +99,9 @@ fn write_changes(work: &mut Work<'_>, sections: &Sections, at: usize) -> usize {
         let Some((change, object)) = change.and_then(|c| Some((c, work.object(c.object)?))) else {
             return at;
         };
-        let start = sections.memory.offset(work, object.position as usize);
+        let start = sections
+            .memory
+            .offset(work.state.stream, object.position as usize);
         let offset = start + object.address % 8 + change.at;
         let mut area = Area::new(work.area);
         area.set(at + 2 * index, offset);

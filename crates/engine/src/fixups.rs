@@ -18,18 +18,21 @@ pub(crate) struct Fixups {
     /// First word of the first block; 0: none.
     first: usize,
     /// Where the next pair goes, and where its block ends.
-    at: usize,
-    end: usize,
+    pub(crate) at: usize,
+    pub(crate) end: usize,
+    /// Words of an abandoned table, for blocks.
+    spare: usize,
+    spare_end: usize,
     /// How many there are, and how many of them are function pointers.
     pub(crate) count: u32,
     pub(crate) functions: u32,
     /// The last one's object and word; all ones: not every one was larger than the
     /// one before.
-    last: u64,
+    pub(crate) last: u64,
 }
 
 /// Link of a word that holds a function pointer.
-const FUNCTION: u64 = Link::NONE;
+pub(crate) const FUNCTION: u64 = Link::NONE;
 
 /// A word and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +50,8 @@ impl Fixups {
         first: 0,
         at: 0,
         end: 0,
+        spare: 0,
+        spare_end: 0,
         count: 0,
         functions: 0,
         last: 0,
@@ -100,8 +105,14 @@ impl Fixups {
 
     #[cold]
     #[inline(never)]
-    fn grow(work: &mut Work<'_>) -> Option<()> {
-        let block = work.take(BLOCK_WORDS)?;
+    pub(crate) fn grow(work: &mut Work<'_>) -> Option<()> {
+        let spare = work.state.fixups.spare;
+        let block = if work.state.fixups.spare_end - spare >= BLOCK_WORDS {
+            work.state.fixups.spare = spare + BLOCK_WORDS;
+            spare
+        } else {
+            work.take(BLOCK_WORDS)?
+        };
         let end = work.state.fixups.end;
         if work.state.fixups.first == 0 {
             work.state.fixups.first = block;
@@ -112,6 +123,33 @@ impl Fixups {
         work.state.fixups.at = block + 1;
         work.state.fixups.end = block + BLOCK_WORDS;
         Some(())
+    }
+
+    /// The words from `at` on are of no other use any more.
+    pub(crate) fn leave_for_blocks(&mut self, at: usize, words: usize) {
+        if words > self.spare_end - self.spare {
+            (self.spare, self.spare_end) = (at, at + words);
+        }
+    }
+
+    /// All of them as they are kept: object and word; where it leads.
+    #[inline]
+    pub(crate) fn pairs<'w>(&self, words: &'w [u64]) -> impl Iterator<Item = &'w [u64; 2]> {
+        let mut block = self.first;
+        let mut left = self.count as usize;
+        let blocks = core::iter::from_fn(move || {
+            let all = words.get(block..)?.get(..BLOCK_WORDS)?;
+            let (next, pairs) = all.split_first()?;
+            let pairs = pairs.as_chunks::<2>().0;
+            let used = left.min(BLOCK);
+            if used == 0 {
+                return None;
+            }
+            left -= used;
+            block = *next as usize;
+            pairs.get(..used)
+        });
+        blocks.flatten()
     }
 
     /// All of them from the first on.

@@ -29,6 +29,16 @@ pub(crate) struct Layout {
     pub(crate) joined: bool,
 }
 
+impl Layout {
+    /// Of so many objects that do not touch.
+    pub(crate) fn of_single(objects: u32) -> Self {
+        Self {
+            fragments: objects as usize,
+            joined: false,
+        }
+    }
+}
+
 /// The image needs so many words more than there are.
 pub(crate) struct NoRoom(pub(crate) usize);
 

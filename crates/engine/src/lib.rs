@@ -25,6 +25,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod apart;
 mod area;
 pub mod capture;
 mod changes;
@@ -40,6 +41,7 @@ mod follow;
 mod layout;
 mod list;
 mod order;
+mod plain;
 mod relocate;
 mod room;
 mod sort;

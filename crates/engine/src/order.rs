@@ -5,7 +5,7 @@
 use kflat_abi::program::Program;
 
 use crate::sort::{self, COUNTERS};
-use crate::work::{LARGE, Work};
+use crate::work::{LARGE, State, Work};
 
 /// Fewer objects are sorted in place.
 const FEW: usize = 64;
@@ -64,16 +64,12 @@ impl Order {
     /// Sorts. `None`: the area has no room for that.
     pub(crate) fn make(work: &mut Work<'_>, program: &Program<'_>) -> Option<Self> {
         let count = work.state.objects as usize;
-        let (mut lowest, mut highest) = (u64::MAX, 0);
-        for index in 0..work.state.objects {
-            let address = work.address(index);
-            lowest = lowest.min(address);
-            highest = highest.max(address);
-        }
-        let mut varying = 0;
-        for index in 0..work.state.objects {
-            varying |= work.address(index).wrapping_sub(lowest);
-        }
+        let State {
+            lowest,
+            highest,
+            varying,
+            ..
+        } = *work.state;
         let zeros = varying.trailing_zeros().min(12);
         let bits = u64::BITS - (highest.wrapping_sub(lowest) >> zeros).leading_zeros();
         let low = u32::BITS - work.state.objects.leading_zeros() + 1;

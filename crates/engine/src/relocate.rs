@@ -5,9 +5,9 @@ use kflat_abi::extension as abi;
 
 use crate::diagnostics::{Place, note};
 use crate::environment::{Quiet, Symbols};
-use crate::fixups::Fixup;
+use crate::fixups::{FUNCTION, Fixup};
 use crate::sort::{self, COUNTERS};
-use crate::work::{Link, Work};
+use crate::work::{Link, OBJECT_WORDS, Work};
 
 /// Bytes of a function's name, its module included, that are kept.
 pub(crate) const NAME: usize = 640;
@@ -24,10 +24,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Offset of the word at `position` of the stream as it was captured.
+    /// Offset of the word at `position`, where the stream began at `stream` when it was
+    /// captured.
     #[inline]
-    pub(crate) fn offset(&self, work: &Work<'_>, position: usize) -> u64 {
-        (position.wrapping_sub(work.state.stream) + self.lead) as u64 * 8
+    pub(crate) fn offset(&self, stream: usize, position: usize) -> u64 {
+        (position.wrapping_sub(stream).wrapping_add(self.lead)) as u64 * 8
     }
 
     /// Where in the image's memory `link` leads to.
@@ -35,7 +36,7 @@ impl Memory {
     pub(crate) fn target(&self, work: &Work<'_>, link: Link) -> u64 {
         let address = work.address(link.object);
         let (position, _) = work.place(link.object);
-        let start = self.offset(work, position as usize) + address % 8;
+        let start = self.offset(work.state.stream, position as usize) + address % 8;
         start.wrapping_add_signed(i64::from(link.delta))
     }
 }
@@ -50,23 +51,40 @@ fn word_of(work: &Work<'_>, fixup: &Fixup) -> usize {
 /// Makes all pointers what they are in the image. Where `list` is given, their
 /// locations go to the words from there on; they are ascending then.
 pub(crate) fn pointers(work: &mut Work<'_>, memory: Memory, list: Option<usize>) {
-    let mut cursor = work.state.fixups.cursor();
-    let mut next = list.unwrap_or(0);
-    let moved = memory.stream.wrapping_sub(work.state.stream);
-    while let Some(fixup) = cursor.next(work) {
-        let Some(link) = fixup.link else { continue };
-        let position = word_of(work, &fixup);
-        let target = memory.target(work, link);
-        let location = memory.offset(work, position);
-        if let Some(word) = work.area.get_mut(position.wrapping_add(moved)) {
-            *word = target;
+    let Work { words, area, state } = work;
+    let words = &**words;
+    let stream = state.stream;
+    let moved = memory.stream.wrapping_sub(stream);
+    let mut next = list.unwrap_or(usize::MAX);
+    let more = usize::from(list.is_some());
+    for [key, link] in state.fixups.pairs(words) {
+        if *link == FUNCTION {
+            continue;
         }
-        if list.is_some() {
-            if let Some(word) = work.area.get_mut(next) {
-                *word = location;
-            }
-            next += 1;
+        let link = Link::unpack(*link);
+        let (_, place) = address_and_place(words, (key >> 32) as u32);
+        let position = ((place >> 32) as usize).wrapping_add(*key as u32 as usize);
+        let (address, place) = address_and_place(words, link.object);
+        let target = memory.offset(stream, (place >> 32) as usize) + address % 8;
+        if let Some(word) = area.get_mut(position.wrapping_add(moved)) {
+            *word = target.wrapping_add_signed(link.delta.into());
         }
+        if let Some(word) = area.get_mut(next) {
+            *word = memory.offset(stream, position);
+        }
+        next = next.wrapping_add(more);
+    }
+}
+
+/// Address and place of object `index`.
+#[inline]
+fn address_and_place(words: &[u64], index: u32) -> (u64, u64) {
+    let at = words
+        .len()
+        .wrapping_sub((index as usize + 1).wrapping_mul(OBJECT_WORDS));
+    match words.get(at..).and_then(<[u64]>::first_chunk) {
+        Some([address, _, _, place]) => (*address, *place),
+        None => (0, 0),
     }
 }
 

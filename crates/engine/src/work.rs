@@ -23,7 +23,7 @@ use crate::visited::Visited;
 use crate::word;
 
 /// Words of an object's record.
-const OBJECT_WORDS: usize = 4;
+pub(crate) const OBJECT_WORDS: usize = 4;
 /// Words of the largest alignment.
 const MOST_ALIGN: usize = 4096 / 8;
 /// Words of a diagnostic.
@@ -100,9 +100,21 @@ impl Object {
     /// Its bytes.
     #[inline]
     pub(crate) fn length(&self, program: &Program<'_>) -> u64 {
-        let view = program.type_at(self.type_index);
-        view.map_or(0, |view| length(program, &view, self.count))
+        length_of(program, self.type_index, self.count)
     }
+}
+
+/// The records of `count` objects in the order of capture: address; type and count;
+/// parent and action; position and depth.
+#[inline]
+pub(crate) fn records(words: &[u64], count: u32) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> {
+    words.as_rchunks().1.iter().rev().take(count as usize)
+}
+
+/// Bytes of an object of a type with so many elements.
+pub(crate) fn length_of(program: &Program<'_>, type_index: u32, count: u32) -> u64 {
+    let view = program.type_at(type_index);
+    view.map_or(0, |view| length(program, &view, count))
 }
 
 /// Bytes of `count` elements of a type, or of one with so many in its flexible
@@ -166,6 +178,11 @@ pub struct State {
     pub(crate) largest: u64,
     /// How many large objects there are.
     pub(crate) large: u32,
+    /// The lowest address of an object, the highest end of one, and the bits in which
+    /// the address of any differs from the lowest so far.
+    pub(crate) lowest: u64,
+    pub(crate) highest: u64,
+    pub(crate) varying: u64,
     /// Words that aligning fragments again may take.
     pub(crate) slack: usize,
     /// The most that a fragment is aligned to.
@@ -205,6 +222,9 @@ impl State {
             refused: 0,
             largest: 0,
             large: 0,
+            lowest: u64::MAX,
+            highest: 0,
+            varying: 0,
             slack: 0,
             align: 0,
             changes: 0,
@@ -221,6 +241,17 @@ impl State {
             fixups: Fixups::NONE,
             visited: Visited::NONE,
         }
+    }
+
+    /// There is going to be one more object, of `length` bytes at `address`.
+    #[inline]
+    pub(crate) fn reach(&mut self, address: u64, length: u64) {
+        if self.objects == 0 {
+            self.lowest = address;
+        }
+        self.varying |= address ^ self.lowest;
+        self.lowest = self.lowest.min(address);
+        self.highest = self.highest.max(address.wrapping_add(length));
     }
 
     /// Words of the work region that were used.
@@ -513,6 +544,7 @@ impl<'w> Work<'w> {
         ];
         let at = self.object_at(index);
         *self.words.get_mut(at..)?.first_chunk_mut()? = record;
+        self.state.reach(arrival.address, length);
         self.state.objects = index + 1;
         self.state.around += room::OBJECT;
         self.state.bytes += length;

@@ -4,6 +4,7 @@ use kflat_abi::extension::{self as abi, Hit};
 use kflat_abi::image::{self, Fragment, Header};
 use kflat_abi::program::Program;
 
+use crate::apart;
 use crate::area::Area;
 use crate::environment::Symbols;
 use crate::extension;
@@ -13,7 +14,7 @@ use crate::relocate::{self, Memory, NAME};
 use crate::room::{self, root_name};
 use crate::sort::{self, COUNTERS};
 use crate::verify::Verified;
-use crate::work::{Link, State, Work};
+use crate::work::{Link, State, Work, records};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,9 +59,13 @@ pub fn write(
     if room::stream_start(program, work.area.len()) + room::fixed(4) > work.area.len() {
         return too_small(&mut work, needed);
     }
-    let laid_out = match Order::make(&mut work, program) {
-        Some(order) => layout::lay_out(&mut work, program, order),
-        None => Err(NoRoom(work.state.objects as usize * 2)),
+    let laid_out = if apart::are_apart(&mut work, program) {
+        Ok(Layout::of_single(work.state.objects))
+    } else {
+        match Order::make(&mut work, program) {
+            Some(order) => layout::lay_out(&mut work, program, order),
+            None => Err(NoRoom(work.state.objects as usize * 2)),
+        }
     };
     let layout = match laid_out {
         Ok(layout) => layout,
@@ -70,7 +75,9 @@ pub fn write(
         forget_parameters(&mut work, program);
     }
     let sections = place(&mut work, program, layout, symbols);
-    fragments(&mut work, program, &sections);
+    if sections.joined {
+        fragments(&mut work, &sections);
+    }
     roots(&mut work, program, &sections);
     let image_size = symbol_map(&mut work, &sections, symbols);
     let total_size = extension::write(&mut work, program, &sections, image_size, hit);
@@ -122,6 +129,9 @@ pub(crate) struct Sections {
     memory_size: u64,
     pub(crate) fragment_count: usize,
     pub(crate) memory: Memory,
+    /// A fragment may be several objects; if not, each object is one, in the order in
+    /// which they were captured.
+    pub(crate) joined: bool,
 }
 
 /// Words of the image's header.
@@ -213,12 +223,13 @@ fn place(
         memory_size: (lead + words) as u64 * 8 + u64::from(work.state.behind),
         fragment_count: layout.fragments,
         memory,
+        joined: layout.joined,
     }
 }
 
 /// Section 6. Until the extension is written, a fragment's size is missing, and
 /// its original address is in its place.
-fn fragments(work: &mut Work<'_>, _program: &Program<'_>, sections: &Sections) {
+fn fragments(work: &mut Work<'_>, sections: &Sections) {
     let mut at = sections.fragments;
     let mut joined = None;
     for kind in [None, Some(FIRST)] {
@@ -233,7 +244,8 @@ fn fragments(work: &mut Work<'_>, _program: &Program<'_>, sections: &Sections) {
             }
             if wanted {
                 let address = work.address(index);
-                let offset = sections.memory.offset(work, position as usize) + address % 8;
+                let offset =
+                    sections.memory.offset(work.state.stream, position as usize) + address % 8;
                 if let Some(pair) = work.area.get_mut(at..).and_then(<[u64]>::first_chunk_mut) {
                     *pair = [offset, address];
                 }
@@ -321,6 +333,39 @@ fn header(work: &mut Work<'_>, program: &Program<'_>, sections: &Sections, image
             ..Header::default()
         },
     );
+}
+
+/// Where each object is a fragment by itself: writes the fragments, and to the words
+/// from `origin` on their original addresses, and the objects behind those. The word
+/// behind the objects.
+pub(crate) fn single_objects(
+    work: &mut Work<'_>,
+    sections: &Sections,
+    origin: usize,
+) -> Option<usize> {
+    let count = work.state.objects as usize;
+    let memory = sections.memory;
+    let stream = work.state.stream;
+    let (front, back) = work.area.split_at_mut_checked(origin)?;
+    let fragments = front.get_mut(sections.fragments..)?.as_chunks_mut::<2>().0;
+    let fragments = fragments.get_mut(..count)?;
+    let (origins, objects) = back.split_at_mut_checked(count)?;
+    let objects = objects.as_chunks_mut::<3>().0.get_mut(..count)?;
+    let places = fragments.iter_mut().zip(origins).zip(objects);
+    let (mut size, mut end) = (&mut 0, 0);
+    for (record, ((fragment, origin), object)) in records(work.words, count as u32).zip(places) {
+        let [address, kind, from, place] = *record;
+        let offset = memory.offset(stream, (place >> 32) as usize) + address % 8;
+        // Fragments tile the memory: padding belongs to the one before it.
+        *size = offset.wrapping_sub(end);
+        end = offset;
+        *fragment = [offset, 0];
+        size = &mut fragment[1];
+        *origin = address;
+        *object = [offset, kind.rotate_left(32), from.rotate_left(32)];
+    }
+    *size = sections.memory_size.wrapping_sub(end);
+    Some(origin + 4 * count)
 }
 
 /// Gives the fragments their sizes, and writes the original address of each to the

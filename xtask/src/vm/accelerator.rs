@@ -35,6 +35,9 @@ const TRIAL: Duration = Duration::from_secs(20);
 
 /// Chooses for `spec`. `KFLAT_ACCEL=kvm` or `tcg` decides it.
 pub(super) fn choose(root: &BuildRoot, spec: &Spec) -> Result<Accelerator> {
+    if spec.counting {
+        return Ok(Accelerator::Emulation);
+    }
     match env::var("KFLAT_ACCEL").as_deref() {
         Ok("kvm") => return Ok(Accelerator::Kvm),
         Ok("tcg") => return Ok(Accelerator::Emulation),

@@ -14,6 +14,18 @@ use crate::workspace;
 /// speed: the whole log is fetched at the end, or printed by a panic.
 const KERNEL: &str = "console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 log_buf_len=4M";
 
+/// A clock that counts instructions, and nothing by chance.
+const COUNTING: &[&str] = &[
+    "-icount",
+    "shift=0,sleep=off",
+    "-seed",
+    "1",
+    "-rtc",
+    "base=2026-01-01T00:00:00,clock=vm",
+    "-nic",
+    "none",
+];
+
 /// QEMU for `spec`, with the initramfs and the channels' sockets in `scratch`.
 pub(super) fn command(
     root: &BuildRoot,
@@ -50,7 +62,13 @@ pub(super) fn command(
     ]);
     add(&["-smp", &spec.cpus.to_string(), "-m", &spec.memory]);
     add(&["-kernel", &kernel.join("vmlinuz").display().to_string()]);
-    add(&["-initrd", &file("initramfs"), "-append", KERNEL]);
+    let options = if spec.counting {
+        add(COUNTING);
+        format!("{KERNEL} nokaslr")
+    } else {
+        KERNEL.to_owned()
+    };
+    add(&["-initrd", &file("initramfs"), "-append", &options]);
     add(&["-device", "virtio-serial-pci,max_ports=8"]);
     for channel in Channel::ALL {
         let name = channel.name();

@@ -1,0 +1,142 @@
+//! What captures cost in a kernel, in a guest that counts its instructions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Case;
+use crate::buildroot::BuildRoot;
+use crate::vm::{self, Levels, Output, Spec, Work};
+use crate::{kernels, module, process, programs, progress, share, workspace};
+
+/// Nodes of the list, `KFLAT_TEST_ITEMS` of `tests/kmod`.
+pub(super) const NODES: u64 = 100_000;
+/// Part of what zeroing 128 MiB costs that the smallest capture may.
+const SMALLEST: f64 = 0.01;
+
+/// Instructions by what they are for, as `kflat-tests --measure` tells.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Figures {
+    pub(super) release: String,
+    instructions: BTreeMap<String, u64>,
+}
+
+impl Figures {
+    /// Of what the guest printed.
+    fn parse(release: &str, printed: &str) -> Result<Self> {
+        let figures = printed.lines().filter_map(|line| {
+            let (name, value) = line.strip_prefix("measure ")?.split_once(' ')?;
+            Some((name.to_owned(), value.trim().parse().ok()?))
+        });
+        let instructions: BTreeMap<String, u64> = figures.collect();
+        if instructions.is_empty() {
+            bail!("the guest measured nothing; it says:\n{printed}");
+        }
+        Ok(Self {
+            release: release.to_owned(),
+            instructions,
+        })
+    }
+
+    /// One of them; not a number if the guest did not tell it.
+    pub(super) fn get(&self, name: &str) -> f64 {
+        self.instructions
+            .get(name)
+            .map_or(f64::NAN, |value| *value as f64)
+    }
+
+    pub(super) fn all(&self) -> &BTreeMap<String, u64> {
+        &self.instructions
+    }
+
+    /// What has a target.
+    pub(super) fn cases(&self) -> Vec<Case> {
+        let zeroing = self.get("zero_pool");
+        let smallest = self.get("smallest_capture") + self.get("smallest_write");
+        let case = |name: &str, instructions: f64| Case {
+            name: name.to_owned(),
+            count: 1,
+            ratio: instructions / zeroing,
+            target: SMALLEST,
+        };
+        vec![
+            case("smallest-capture", smallest),
+            case("smallest-call", self.get("smallest_whole")),
+        ]
+    }
+}
+
+/// Measures twice in a guest with `kernel`; both must come to the same.
+pub(super) fn measure(kernel: &str) -> Result<Figures> {
+    let root = BuildRoot::get()?;
+    let kernel = kernels::select_one(&root.kernels, kernel)?;
+    let modules = module::build(&root, kernel)?;
+    let directory = workspace::target().join("bench");
+    share::fill(
+        &directory.join("share"),
+        &programs::build(&root)?,
+        Some(&modules),
+    )?;
+    let spec = Spec {
+        kernel: kernel.clone(),
+        levels: Levels::Four,
+        counting: true,
+        cpus: 1,
+        memory: "1G".to_owned(),
+        modules: vec![modules.kflat, modules.test],
+        share: directory.join("share"),
+        logs: directory.join("logs"),
+        work: Work::Command(vec!["kflat-tests".into(), "--measure".into()]),
+        limit: Duration::from_secs(15 * 60),
+    };
+    let first = progress::step("Counting instructions in a guest", || once(&root, &spec))?;
+    let second = progress::step("Counting them again", || once(&root, &spec))?;
+    let differ: Vec<String> = first
+        .instructions
+        .iter()
+        .filter(|(name, value)| second.instructions.get(*name) != Some(value))
+        .map(|(name, value)| format!("{name}: {value}, then {}", second.get(name)))
+        .collect();
+    if !differ.is_empty() {
+        bail!("two runs of the guest differ:\n{}", differ.join("\n"));
+    }
+    Ok(first)
+}
+
+fn once(root: &BuildRoot, spec: &Spec) -> Result<Figures> {
+    let mut printed = Vec::new();
+    let outcome = vm::run(root, spec, &mut |_: Output, bytes: &[u8]| {
+        printed.extend_from_slice(bytes);
+    })?;
+    let printed = String::from_utf8_lossy(&printed);
+    if !outcome.is_success() {
+        bail!(
+            "the guest failed: {}\n{printed}\n{}",
+            outcome.complaints.join("\n"),
+            process::tail(&spec.logs.join("console.log"), 0)
+        );
+    }
+    Figures::parse(&spec.kernel.release, &printed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Figures;
+
+    #[test]
+    fn what_the_guest_tells_is_compared_with_zeroing_a_pool() {
+        let printed = "noise\nmeasure smallest_capture 100\nmeasure smallest_write 200\n\
+            measure smallest_whole 20000\nmeasure zero_pool 100000\n";
+        let figures = Figures::parse("6.12.0", printed).expect("figures");
+        let lines: Vec<String> = figures.cases().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                "smallest-capture 1 0.0030 0.01 ok",
+                "smallest-call 1 0.2000 0.01 short",
+            ]
+        );
+        assert!(Figures::parse("6.12.0", "error\n").is_err());
+    }
+}
