@@ -173,8 +173,10 @@ class Search {
     element.ariaSelected = String(index === this.chosen);
     if (index === this.chosen) this.input.setAttribute("aria-activedescendant", element.id);
     const address = this.data.address(one.at < 0 ? this.data.offset(one.object) : one.at);
+    const words = make("span", "words");
+    words.append(...spans(one.words ?? this.values.object(one.object)));
     element.replaceChildren(
-      make("span", "what", one.what), ...spans(one.words ?? this.values.object(one.object)),
+      make("span", "what", one.what), words,
       make("span", "address", address === null ? "" : hex(address)));
   }
 
