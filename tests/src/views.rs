@@ -41,6 +41,7 @@ fn what_changed() -> Result<()> {
     ensure!(!inode.stdout.contains("struct file "), "{}", inode.stdout);
     let events = kflat(&["diff", "--json", &old, &new])?.ends_with(1)?;
     events.says(&[r#""path":"i_size""#, r#""old":"4""#, r#""new":"16""#])?;
+    kflat(&["diff", "--type", "struct inod", &old, &new])?.fails(2, &["neither image"])?;
     kflat(&["diff", &old, &folder.file("none")])?.fails(2, &["can't read"])?;
     Ok(())
 }

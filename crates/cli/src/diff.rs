@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use kflat_image::Image;
-use kflat_report::diff::{Options, diff, json, text};
+use kflat_report::diff::{Options, Summary, diff, json, text};
 
 use crate::pager::Output;
 use crate::{colour, failure};
@@ -81,5 +81,10 @@ fn compare(arguments: &Arguments) -> Result<bool> {
         summary
     };
     out.finish()?;
+    if let Some(name) = &arguments.type_name
+        && summary == Summary::default()
+    {
+        bail!("neither image has objects of type {name:?}; `kflat image` lists the types");
+    }
     Ok(summary.is_same())
 }

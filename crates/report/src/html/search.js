@@ -73,25 +73,30 @@ class Search {
     });
   }
 
-  /** Members of types that there are objects of. */
+  /** Members of types that there are objects of, and members of these. */
   #members(words, note) {
-    const MOST = 40;
-    let room = MOST;
-    this.firstOf ??= this.#firstObjects();
-    for (const [kind, object] of this.firstOf) {
-      const type = this.values.types[kind];
-      if (type?.is !== "composite" || room === 0) continue;
-      const base = this.data.offset(object);
-      for (const [name, before, after, of, first] of type.members) {
-        const text = `${type.name}.${name}`.toLowerCase();
-        if (!name || !matches(name.toLowerCase(), text, words)) continue;
-        const rank = rankOf(name.toLowerCase(), words[0]) + 1;
-        note({
-          rank, object, at: base + Math.floor(first / 8), size: this.values.types[of]?.size, what: "member",
-          words: [["type", before], ["name", name], ["type", after], ["quiet", ` of ${type.name}`]],
-        });
-        if (--room === 0) break;
+    const MOST = 60, LOOKED_AT = 20000, DEEPEST = 4;
+    let room = MOST, steps = LOOKED_AT;
+    const look = (number, at, path, of, depth) => {
+      const type = this.values.types[number];
+      if (type?.is !== "composite" || depth > DEEPEST) return;
+      for (const [name, before, after, inner, first, bits] of type.members) {
+        if (room === 0 || steps-- <= 0) return;
+        const start = at + Math.floor(first / 8), full = name && path ? `${path}.${name}` : path + name;
+        if (name && matches(name.toLowerCase(), `${of.name}.${full}`.toLowerCase(), words)) {
+          room--;
+          note({
+            rank: rankOf(name.toLowerCase(), words[0]) + 1 + depth / 8,
+            object: of.object, at: start, size: bits > 0 ? 0 : this.values.types[inner]?.size, what: "member",
+            words: [["type", before], ["name", full], ["type", after], ["quiet", ` of ${of.name}`]],
+          });
+        }
+        look(inner, start, full, of, depth + 1);
       }
+    };
+    this.firstOf ??= this.#firstObjects();
+    for (const [number, object] of this.firstOf) {
+      look(number, this.data.offset(object), "", { object, name: this.data.kind(object).name }, 0);
     }
   }
 
@@ -168,8 +173,10 @@ class Search {
     element.ariaSelected = String(index === this.chosen);
     if (index === this.chosen) this.input.setAttribute("aria-activedescendant", element.id);
     const address = this.data.address(one.at < 0 ? this.data.offset(one.object) : one.at);
+    const words = make("span", "words");
+    words.append(...spans(one.words ?? this.values.object(one.object)));
     element.replaceChildren(
-      make("span", "what", one.what), ...spans(one.words ?? this.values.object(one.object)),
+      make("span", "what", one.what), words,
       make("span", "address", address === null ? "" : hex(address)));
   }
 

@@ -118,6 +118,18 @@ fn one_explores_a_capture_with_the_keyboard() {
             .contains("d_name")
     );
     assert_eq!(path(&browser, &image()), "file->f_path.dentry->d_name");
+    // Also a member of a member.
+    search(&browser, "d_lockref.count");
+    browser.press(&key::ENTER.to_string());
+    browser.settle();
+    let inner = path(&browser, &image());
+    assert!(
+        inner.starts_with("file->f_path.dentry->d_lockref"),
+        "{inner}"
+    );
+    search(&browser, "d_name");
+    browser.press(&key::ENTER.to_string());
+    browser.settle();
     // With the keyboard, from field to field.
     browser.press(&format!("x{}", key::RIGHT));
     assert!(
