@@ -63,7 +63,7 @@ fn as_often_as_asked() -> Result<()> {
     let options = ["capture", TARGET, "--count", "3", "-o", &image];
     let ran = kflat(&[&options[..], &["--", "sh", "-c", &script]].concat())?.succeeds()?;
     ensure!(
-        ran.stderr.matches("captured ").count() == 3,
+        ran.stderr.matches("captured kflat_test:").count() == 3,
         "{}",
         ran.stderr
     );
