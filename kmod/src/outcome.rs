@@ -87,6 +87,9 @@ pub(crate) fn text(reason: u32) -> &'static str {
         }
         abi::REASON_OVERFLOW => "an address or size overflows",
         abi::REASON_UNALIGNED => "a pointer lies at an odd address and was not followed",
+        abi::REASON_EXPRESSION => "an expression of the recipe could not be computed",
+        abi::REASON_USER_ABSENT => "memory of the process is not present",
+        abi::REASON_NO_OBJECT => "in no allocated object whose bounds are known",
         _ => "not captured",
     }
 }

@@ -60,7 +60,9 @@ static int build_lists(void)
 		hlist_add_head(&item->hash, &world.table[i % ARRAY_SIZE(world.table)]);
 		hlist_nulls_add_head_rcu(&item->nulls, &world.nulls);
 		llist_add(&item->lockless, &world.lockless);
+		hlist_bl_lock(&world.locked);
 		hlist_bl_add_head(&item->locked, &world.locked);
+		hlist_bl_unlock(&world.locked);
 		/* 9, 8, ... 0, and from there to 3 again. */
 		item->next = world.circle;
 		world.circle = item;

@@ -65,6 +65,11 @@ impl fmt::Display for Reason {
             abi::REASON_OVERFLOW => "an address or size overflows",
             abi::REASON_DIAGNOSTICS_DROPPED => "there were more diagnostics than room for them",
             abi::REASON_UNALIGNED => "a pointer lies at an address that is no multiple of 8",
+            abi::REASON_EXPRESSION => "an expression of the recipe could not be computed",
+            abi::REASON_USER_ABSENT => "memory of the process is not present",
+            abi::REASON_NO_OBJECT => {
+                "some pointers lead to no allocated object whose bounds are known"
+            }
             _ => "something was not captured",
         })
     }
