@@ -47,11 +47,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> ExitCode {
     let start = Instant::now();
     let mut report = Report::default();
+    let asks_for = |theme: &str| {
+        let filter = options.filter.as_deref();
+        filter.is_none_or(|filter| filter.contains(theme))
+    };
     if !options.guest_only && !options.tools_only {
         host::run(options, &mut report);
         harness::run(options.filter.as_deref(), &mut report);
-        let filter = options.filter.as_deref();
-        if filter.is_none_or(|filter| filter.contains(sanitizers::THEME)) {
+        if asks_for(sanitizers::THEME) {
             sanitizers::run(&mut report);
         }
     }
@@ -60,6 +63,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         if let Err(error) = in_guests(options, &mut report) {
             report.failed("what the guests need", &format!("{error:#}"));
         }
+    }
+    if !options.host_only
+        && asks_for(tools::THEME)
+        && let Err(error) = in_debuggers(options, &mut report)
+    {
+        report.failed("what debuggers need", &format!("{error:#}"));
     }
     // A part of the guests' tests leaves no images.
     let everything = options.filter.is_none() && options.kernel.is_none();
@@ -102,12 +111,15 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
             Err(error) => report.failed(&name, &format!("{error:#}")),
         }
     }
-    guests::run(&root, &built, &programs, options.filter.as_deref(), report)?;
-    // Its images are what the guests leave when they run that test.
-    let filter = options.filter.as_deref();
-    if filter.is_none_or(|filter| filter.contains(tools::THEME)) {
-        tools::run(&root, &built, &programs, report);
-    }
+    guests::run(&root, &built, &programs, options.filter.as_deref(), report)
+}
+
+/// Images of all guests in debuggers.
+fn in_debuggers(options: &Options, report: &mut Report) -> Result<()> {
+    let root = BuildRoot::get()?;
+    let kernels = kernels::select(&root.kernels, options.kernel.as_deref())?;
+    let programs = programs::build(&root)?;
+    tools::run(&root, &kernels, &programs, report);
     Ok(())
 }
 

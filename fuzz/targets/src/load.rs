@@ -1,4 +1,4 @@
-//! All loaders.
+//! All loaders. The C API over them belongs here too.
 
 #![expect(unsafe_code, reason = "loading has contracts on files and memory")]
 

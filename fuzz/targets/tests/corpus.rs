@@ -40,3 +40,17 @@ fn every_corpus_has_a_target() {
         assert!(has_target, "{}", name.display());
     }
 }
+
+/// `cargo test` does not build the fuzzers, which want a C++ compiler.
+#[test]
+fn every_target_has_a_fuzzer() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("a manifest");
+    for (name, _) in TARGETS {
+        let source = fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs")));
+        let call = format!("kflat_fuzz_targets::{name}(data)");
+        assert!(source.expect("a fuzzer").contains(&call), "{name}");
+        let path = format!("path = \"fuzz_targets/{name}.rs\"");
+        assert!(manifest.contains(&path), "{name}");
+    }
+}

@@ -30,6 +30,10 @@ const CHECKS: &[Check] = &[
         arguments: &["fmt", "--manifest-path=kmod/Cargo.toml", "--check"],
     },
     Check {
+        name: "formatting of the fuzzers",
+        arguments: &["fmt", "--manifest-path=fuzz/Cargo.toml", "--check"],
+    },
+    Check {
         name: "lints",
         arguments: &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"],
     },

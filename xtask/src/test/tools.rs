@@ -13,7 +13,6 @@ use super::namelist::{self, Boot};
 use super::{Report, guests};
 use crate::buildroot::BuildRoot;
 use crate::kernels::Kernel;
-use crate::module::Modules;
 use crate::programs::Programs;
 use crate::testroot::{TestRoot, VENV};
 use crate::vm::Levels;
@@ -23,17 +22,12 @@ use crate::{process, progress, workspace};
 pub(super) const THEME: &str = "tools";
 
 /// Opens the image of each guest in each debugger.
-pub(super) fn run(
-    root: &BuildRoot,
-    built: &[(&Kernel, Modules)],
-    programs: &Programs,
-    report: &mut Report,
-) {
+pub(super) fn run(root: &BuildRoot, kernels: &[&Kernel], programs: &Programs, report: &mut Report) {
     let test_root = match TestRoot::get() {
         Ok(test_root) => test_root,
         Err(error) => return report.failed("tools: the test root", &format!("{error:#}")),
     };
-    for (kernel, _) in built {
+    for kernel in kernels {
         for levels in [Levels::Four, Levels::Five] {
             let guest = format!("{} with {} levels", kernel.series, levels.count());
             progress::line(&format!("==> Debuggers on an image of {guest}"));
