@@ -370,18 +370,20 @@ fn globals_are_followed_by_what_is_known_of_them() {
     }
 }
 
-/// Every fenced example of the manual that begins like a recipe.
+/// Every fenced example of the manuals that begins like a recipe.
 #[test]
-fn examples_of_the_manual_compile_where_there_is_a_kernel() {
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/recipes.md");
-    let manual = std::fs::read_to_string(manual).expect("doc/recipes.md");
-    let examples: Vec<&str> = (manual.split("```kflat\n").skip(1))
+fn examples_of_the_manuals_compile_where_there_is_a_kernel() {
+    let doc = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc");
+    let texts = ["recipes.md", "walkthrough.md"]
+        .map(|name| std::fs::read_to_string(doc.join(name)).expect("a manual"));
+    let examples: Vec<&str> = (texts.iter())
+        .flat_map(|text| text.split("```kflat\n").skip(1))
         .filter_map(|rest| rest.split("```").next())
         .collect();
     assert!(examples.len() >= 5);
     for (kernel, btf) in kernels_at_hand() {
         for example in &examples {
-            let compiled = compile(example, "doc/recipes.md", &btf)
+            let compiled = compile(example, "example", &btf)
                 .unwrap_or_else(|error| panic!("{}: {error}", kernel.display()));
             kflat_engine::verify(&compiled.program).expect("passes");
         }
