@@ -2,6 +2,7 @@
 //! these.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result, ensure};
 use kflat_abi::control::CaptureStatus;
@@ -405,7 +406,8 @@ fn the_current_task() -> Result<()> {
     let files = ["head", "-n1", "/etc/group", "/etc/hostname"];
     let options = ["capture", "vfs_read", "-o", &image, "--when", when, "--"];
     kflat(&[&options[..], &files].concat())?.succeeds()?;
-    let name = value(&image, "file->f_path.dentry->d_name.name")?;
-    ensure!(name == "hostname", "{name} was read");
+    let inode = number(&image, "file->f_inode->i_ino")?;
+    let hostname = fs::metadata("/etc/hostname")?.ino();
+    ensure!(inode == hostname, "inode {inode} was read, not {hostname}");
     Ok(())
 }
