@@ -141,8 +141,8 @@ public:
 		return unflatten_replace_variable(handle_, old_memory, new_memory, size);
 	}
 
-	/* Prints to stdout what is in an image. */
-	UnflattenStatus info(FILE *file)
+	/* Prints to stdout what is in an image: all of it, whatever part is asked for. */
+	UnflattenStatus info(FILE *file, const char * /* part */ = nullptr)
 	{
 		return unflatten_imginfo(handle_, file);
 	}
