@@ -22,6 +22,7 @@ mod probes;
 mod program;
 mod recipes;
 mod registers;
+mod samples;
 mod session;
 mod sites;
 mod stop_machine;
@@ -47,6 +48,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("recipes", recipes::STORIES),
     ("bad_input", bad_input::STORIES),
     ("loading", loading::STORIES),
+    ("samples", samples::STORIES),
 ];
 
 fn main() -> ExitCode {

@@ -2,6 +2,8 @@
 
 mod guests;
 mod host;
+mod python;
+mod samples;
 mod sick_guests;
 
 use std::process::ExitCode;
@@ -10,8 +12,10 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::buildroot::BuildRoot;
+use crate::testroot::TestRoot;
 use crate::verdict::{Tally, Verdict};
 use crate::{kernels, module, programs, progress};
+use samples::Samples;
 
 /// Which tests.
 #[derive(Debug, clap::Args)]
@@ -28,6 +32,9 @@ pub(crate) struct Options {
     /// Only what runs in guests
     #[arg(long)]
     guest_only: bool,
+    /// Only what other tools do with images that the last guests left
+    #[arg(long, conflicts_with_all = ["host_only", "guest_only"])]
+    tools_only: bool,
 }
 
 /// Runs them. The last line on stdout is the sum; the exit status is 0 if
@@ -35,14 +42,22 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> ExitCode {
     let start = Instant::now();
     let mut report = Report::default();
-    if !options.guest_only {
+    if !options.guest_only && !options.tools_only {
         host::run(options, &mut report);
     }
-    if !options.host_only {
+    if !options.host_only && !options.tools_only {
         // What can't be prepared is a test that failed, not an end without a sum.
         if let Err(error) = in_guests(options, &mut report) {
             report.failed("what the guests need", &format!("{error:#}"));
         }
+    }
+    // A part of the guests' tests leaves no images.
+    let everything = options.filter.is_none() && options.kernel.is_none();
+    let in_order = !options.host_only && !options.guest_only && everything;
+    if (options.tools_only || in_order)
+        && let Err(error) = with_other_tools(&mut report)
+    {
+        report.failed("what other tools need", &format!("{error:#}"));
     }
     for failure in &report.failures {
         progress::line(&format!("FAILED: {failure}"));
@@ -78,6 +93,14 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
         }
     }
     guests::run(&root, &built, &programs, options.filter.as_deref(), report)
+}
+
+/// Images of the guests in the tools that people use.
+fn with_other_tools(report: &mut Report) -> Result<()> {
+    let root = TestRoot::get()?;
+    let samples = Samples::find()?;
+    python::run(&root, &samples, report);
+    Ok(())
 }
 
 /// What has been found so far.

@@ -41,7 +41,7 @@ const PACKAGES: &[&str] = &[
 pub(crate) const VENV: &str = "/opt/python";
 
 /// Python packages that Debian hasn't.
-const PYTHON: &[&str] = &["drgn", "pytest"];
+const PYTHON: &[&str] = &["drgn", "maturin", "mypy", "pytest"];
 
 /// To be raised when the way it is made changes.
 const REVISION: u32 = 1;

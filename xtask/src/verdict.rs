@@ -65,6 +65,18 @@ pub(crate) fn test_line(line: &str) -> Option<(&str, Verdict)> {
     Some((name, verdict))
 }
 
+/// Reads `FILE.py::NAME PASSED [ 10%]`, as `pytest -v` prints it.
+pub(crate) fn pytest_line(line: &str) -> Option<(&str, Verdict)> {
+    let (name, rest) = line.split_once(' ')?;
+    let verdict = match rest.split_whitespace().next()? {
+        "PASSED" => Verdict::Passed,
+        "FAILED" | "ERROR" => Verdict::Failed,
+        "SKIPPED" => Verdict::Skipped,
+        _ => return None,
+    };
+    name.contains(".py::").then_some((name, verdict))
+}
+
 /// Reads the last line of a test program: `3 passed, 1 failed`.
 pub(crate) fn summary_line(line: &str) -> Option<Tally> {
     let mut tally = Tally::default();
@@ -110,6 +122,19 @@ pub(crate) fn cargo_tests(output: &str) -> Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_pytest() {
+        assert_eq!(
+            pytest_line("test_a.py::test_b PASSED      [ 50%]"),
+            Some(("test_a.py::test_b", Verdict::Passed))
+        );
+        assert_eq!(
+            pytest_line("test_a.py::test_b ERROR [ 50%]"),
+            Some(("test_a.py::test_b", Verdict::Failed))
+        );
+        assert_eq!(pytest_line("FAILED test_a.py::test_b - assert"), None);
+    }
 
     #[test]
     fn lines_of_a_test_program() {

@@ -118,6 +118,13 @@ pub fn write_elf(
     })
 }
 
+/// What debuggers want to know of the kernel of `image`: its own VMCOREINFO, or
+/// one made of what is known. `None`: not even the kernel's release is.
+#[must_use]
+pub fn vmcoreinfo(image: &Image) -> Option<String> {
+    vmcoreinfo::vmcoreinfo(image.extension()?)
+}
+
 /// `e_machine`.
 fn machine(extension: &Extension) -> u16 {
     const EM_X86_64: u16 = 62;
