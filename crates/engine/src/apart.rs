@@ -86,10 +86,8 @@ mod tests {
             for start in [0, 1, 60, 63, 64] {
                 let mut map = [0; 8];
                 assert!(mark(&mut map, start, start + length));
-                assert_eq!(
-                    u64::from(map.iter().map(|word| word.count_ones()).sum::<u32>()),
-                    length + 1
-                );
+                let marked: u32 = map.iter().map(|word| word.count_ones()).sum();
+                assert_eq!(u64::from(marked), length + 1);
                 assert!(!mark(&mut map.clone(), start + length, start + length + 1));
                 assert!(mark(
                     &mut map.clone(),

@@ -13,6 +13,7 @@ use crate::environment::{Clock, Event, Memory, Trace};
 use crate::expression::Scope;
 use crate::fixups::Fixups;
 use crate::verify::Verified;
+use crate::visited::Visited;
 use crate::work::{Link, Object, State, Work};
 
 /// Nanoseconds of copying, where the program sets no limit.
@@ -273,6 +274,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             element.base = u64::from(view.size) * u64::from(done.number);
         }
         self.expect_next(&element, &view);
+        if object.count > AHEAD && done.is_none() {
+            let more = object.count.saturating_mul(view.action_count);
+            // Where there is no memory for that, it may still be enough.
+            let _ = Visited::expect(&mut self.work, self.program, more);
+        }
         loop {
             if object.count > AHEAD {
                 self.expect_element(&element, &view);

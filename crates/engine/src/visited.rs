@@ -10,7 +10,7 @@
 //! hash:   | bucket | tag | not used |        slot: | elsewhere | tag | index + 1 |
 //! ```
 //!
-//! So hardly any object is looked at in vain. And the table doubles, at three quarters,
+//! So hardly any object is looked at in vain. And the table doubles, at 13 of 16,
 //! without a look at most: a bucket's slots go to two buckets of the new table, by a bit
 //! of the tag, both tables being gone through from the first bucket to the last. The
 //! old one's memory is used for fixups, so that nothing that was taken ever moves.
@@ -135,7 +135,7 @@ impl Visited {
     /// Whether there is to be a larger table before one more object is put in.
     #[inline]
     pub(crate) fn is_full(self, objects: u32) -> bool {
-        u64::from(objects) * 4 >= 3 << self.bits
+        u64::from(objects) * 16 >= 13 << self.bits
     }
 
     /// Puts `object` into the slot that [`find`](Self::find) gave for it, and

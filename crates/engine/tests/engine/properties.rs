@@ -14,6 +14,8 @@ use proptest::prelude::*;
 
 const BASE: u64 = 0xffff_8880_0000_0000;
 const SPACE: usize = 1 << 14;
+/// Nodes of a graph that has nothing but pointers.
+const NODES: u64 = 700;
 
 /// Memory of words, many of which are pointers into it.
 fn machine(memory: u64) -> Kernel {
@@ -67,6 +69,41 @@ proptest! {
         let (report, image) = run(&mut kernel, &program, &roots.map(|word| BASE + 8 * word));
         let image = image.expect("an image");
         prop_assert_eq!(report.objects as usize, image.objects.len());
+        is_faithful(&kernel, &image, &Program::find(&program).expect("verified"));
+    }
+
+    /// Only plain pointers, to many objects, few of which touch or none.
+    #[test]
+    fn plain_graphs_survive(
+        apart in 3u64..6,
+        links in prop::collection::vec((0..NODES, 0..NODES, 0..NODES + 20), NODES as usize),
+    ) {
+        let mut kernel = Kernel::default();
+        let place = |node: u64| BASE + (node << apart << 3);
+        kernel.map(BASE, (NODES as usize) << apart << 3);
+        for (node, (left, right, leaf)) in (0..).zip(&links) {
+            kernel.put_word(place(node), place(*left));
+            // The highest nodes are beyond the memory.
+            kernel.put_word(place(node) + 16, place(*leaf));
+            kernel.put_word(place(node) + 24, if right % 5 == 0 { 0 } else { place(*right) });
+        }
+        let mut program = Builder::default();
+        let leaf = program.plain(20);
+        let node = 1;
+        program.type_(56, vec![pointer(0, node), pointer(16, leaf), pointer(24, node)]);
+        program.type_(8, vec![pointer(0, node)]);
+        program.argument(0, Some("node"), pointer(0, node));
+        program.argument(1, Some("array"), pointers(0, 2, constant(40)));
+        let program = program.build();
+        let (report, image) = run(&mut kernel, &program, &[place(0), place(1)]);
+        let image = image.expect("an image");
+        prop_assert_eq!(report.objects as usize, image.objects.len());
+        let mut met = image.objects.iter().map(|object| {
+            (image.original(object.offset), object.type_index)
+        }).collect::<Vec<_>>();
+        met.sort_unstable();
+        met.dedup();
+        prop_assert_eq!(met.len(), image.objects.len(), "each once");
         is_faithful(&kernel, &image, &Program::find(&program).expect("verified"));
     }
 
