@@ -64,11 +64,26 @@ impl Memory for KernelMemory {
 }
 
 /// The same memory with no verdicts kept: for few reads, with little stack.
-pub(crate) struct Uncached;
+pub(crate) struct Uncached(Allocations);
+
+impl Uncached {
+    /// With how the slab allocator describes its objects.
+    pub(crate) const fn new(slabs: Slabs) -> Self {
+        Self(Allocations {
+            slabs,
+            ..Allocations::NONE
+        })
+    }
+}
 
 impl Memory for Uncached {
     fn read(&mut self, address: u64, length: usize, words: &mut [u64]) -> Result<(), Unreadable> {
         read(None, address, length, words)
+    }
+
+    #[inline]
+    fn allocation(&mut self, address: u64) -> Option<Range<u64>> {
+        self.0.around(address)
     }
 }
 

@@ -102,7 +102,9 @@ impl Ready {
             cpu: clock::cpu(),
             per_cpu: &self.per_cpu,
         };
-        kflat_engine::fits(&self.verified()?, &inputs, &mut Uncached)
+        let verified = self.verified()?;
+        let mut memory = Uncached::new(verified.program().slabs());
+        kflat_engine::fits(&verified, &inputs, &mut memory)
     }
 }
 
