@@ -8,10 +8,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use kflat_abi::extension::Hit;
 use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::by_hand;
-use crate::memory::{self, Block, NoSymbols, Own, Watch};
+use crate::memory::{self, Block, NoSymbols, Own, Watch, cpu_time};
 use crate::programs;
 use crate::shapes::{Data, Shape};
 
@@ -135,13 +134,6 @@ pub(crate) fn run(shape: Shape, engine_first: bool) -> Result<Times> {
     times.work = regions.state.used_words() as u64 * 8;
     times.image = *regions.area.get(4).context("a header")?;
     Ok(times)
-}
-
-/// Time that this thread had the CPU for: whatever else runs on the machine is not in
-/// it.
-fn cpu_time() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 fn keep(times: &mut [u64; 2], turn: usize, time: u64) {

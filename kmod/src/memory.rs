@@ -69,10 +69,9 @@ pub(crate) struct Uncached(Allocations);
 impl Uncached {
     /// With how the slab allocator describes its objects.
     pub(crate) const fn new(slabs: Slabs) -> Self {
-        Self(Allocations {
-            slabs,
-            ..Allocations::NONE
-        })
+        let mut allocations = Allocations::NONE;
+        allocations.slabs = slabs;
+        Self(allocations)
     }
 }
 
