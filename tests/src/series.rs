@@ -267,7 +267,7 @@ fn a_dry_run() -> Result<()> {
     let told = dry(&[])?.succeeds()?.says(&[
         "64 1 struct kflat_test_world",
         "80 2 struct kflat_test_node",
-        "It ends at 2000 objects, 1.0 MiB, depth 3",
+        "It ends at 2000 objects, 1.0 MiB, depth 4",
     ])?;
     ensure!(!told.stderr.contains("captured"), "{}", told.stderr);
     dry(&["--", "sh", "-c", &calls("process", 1)])?
