@@ -105,7 +105,8 @@ fn a_message() -> Result<()> {
     // SAFETY: The structure is filled in.
     let known = unsafe { libc::fstat(stream.as_raw_fd(), &raw mut stat) };
     ensure!(known == 0, "the socket has no facts");
-    let actor = Actor::new(move || Ok(stream.write_all(TEXT)?))?;
+    // In memory of the actor's own: pages of a file are not present before they are read.
+    let actor = Actor::new(move || Ok(stream.write_all(&TEXT.to_vec())?))?;
     capture(actor, "tcp_sendmsg", &image, &[])?;
     drop(listener);
     let common = "sk->__sk_common";
@@ -156,7 +157,9 @@ fn an_executed_program() -> Result<()> {
     let actor = Actor::new(move || {
         let mut arguments: Vec<_> = owned.iter().map(|word| word.as_ptr()).collect();
         arguments.push(std::ptr::null());
-        let environment = [c"GREETING=hello".as_ptr(), std::ptr::null()];
+        // In memory of the actor's own, as above.
+        let greeting = c"GREETING=hello".to_owned();
+        let environment = [greeting.as_ptr(), std::ptr::null()];
         // SAFETY: The words end with a NUL, the lists with NULL.
         unsafe { libc::execve(arguments[0], arguments.as_ptr(), environment.as_ptr()) };
         anyhow::bail!("it was not executed")
