@@ -69,6 +69,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let count = if action.count.kind == OPERAND_CONSTANT {
             u64::from(action.count.value)
         } else {
+            let scope = Scope {
+                pointer,
+                start: address,
+                ..scope
+            };
             self.operand(place, action.count, &scope)?
         };
         if count == 0 {

@@ -218,7 +218,7 @@ fn an_object_begins_where_an_expression_says() {
     program.argument(0, None, pointer(0, view));
     let (report, image) = run(&mut kernel, &program.build(), &[A]);
     let image = image.expect("an image");
-    assert_eq!((report.reason, report.objects), (abi::REASON_EXPRESSION, 2));
+    assert_eq!((report.reason, report.objects), (abi::REASON_NO_OBJECT, 2));
     assert_eq!(image.diagnostics[0].address, B + 0x90);
     let root = image.roots[0];
     // The whole object, and the pointer leads into it.
@@ -226,23 +226,32 @@ fn an_object_begins_where_an_expression_says() {
     assert_eq!(image.original(image.objects[1].offset), B + 0x40);
     assert_eq!(image.original(image.follow(root)), B + 0x48);
 
-    // Or what is left of it.
-    let mut program = Builder::default();
-    let byte = program.plain(1);
-    let rest = [
-        operation(code::POINTER),
-        operation(code::OBJECT_END),
-        operation(code::POINTER),
-        operation(code::SUBTRACT),
-    ];
-    let count = program.computed(&rest);
-    let rest = program.with(pointers(0, byte, count), Extra::BARE);
-    let view = program.type_(24, vec![rest]);
-    program.argument(0, None, pointer(0, view));
-    let (_, image) = run(&mut kernel, &program.build(), &[A]);
-    let image = image.expect("an image");
-    assert_eq!(image.objects[1].count, 0x38);
-    assert_eq!(image.original(image.follow(image.roots[0])), B + 0x48);
+    // Or what is left of it, for an action that has no more than this expression.
+    for (from, is_alone) in [
+        (code::POINTER, true),
+        (code::START, true),
+        (code::START, false),
+    ] {
+        let mut program = Builder::default();
+        let byte = program.plain(1);
+        let rest = [
+            operation(from),
+            operation(code::OBJECT_END),
+            operation(from),
+            operation(code::SUBTRACT),
+        ];
+        let count = program.computed(&rest);
+        let mut rest = pointers(0, byte, count);
+        if !is_alone {
+            rest = program.with(rest, Extra::BARE);
+        }
+        let view = program.type_(24, vec![rest]);
+        program.argument(0, None, pointer(0, view));
+        let (_, image) = run(&mut kernel, &program.build(), &[A]);
+        let image = image.expect("an image");
+        assert_eq!(image.objects[1].count, 0x38);
+        assert_eq!(image.original(image.follow(image.roots[0])), B + 0x48);
+    }
 }
 
 #[test]
