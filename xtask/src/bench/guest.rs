@@ -97,8 +97,9 @@ pub(super) fn measure(kernel: &str) -> Result<Figures> {
         .iter()
         .filter(|(name, value)| {
             let value = **value as f64;
+            let difference = (second.get(name) - value).abs();
             // What is no number is no agreement.
-            !((second.get(name) - value).abs() <= value * AGREEMENT)
+            difference.is_nan() || difference > value * AGREEMENT
         })
         .map(|(name, value)| format!("{name}: {value}, then {}", second.get(name)))
         .collect();
