@@ -5,7 +5,6 @@
 //! timer's interrupt, is none of ours.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use kflat_abi::control::CaptureStatus;
@@ -42,12 +41,6 @@ pub(crate) fn measure() -> ExitCode {
     }
 }
 
-/// One capture, and the nanoseconds from before the enable to after the disable.
-struct Capture {
-    status: CaptureStatus,
-    whole_ns: u64,
-}
-
 fn figures() -> Result<String> {
     let session = Session::open()?;
     let _area = session.map(AREA, KFLAT_MMAP_FLATTEN)?;
@@ -59,11 +52,10 @@ fn figures() -> Result<String> {
         .argument("world", 0, 0);
     session.load(&smallest.build())?;
     let atomic = several(&session, TARGET, "irqs_off", false, 1)?;
-    tell("smallest_capture", least(&atomic, |c| c.status.capture_ns)?);
-    tell("smallest_write", least(&atomic, |c| c.status.write_ns)?);
-    tell("smallest_whole", least(&atomic, |c| c.whole_ns)?);
+    tell("smallest_capture", least(&atomic, |c| c.capture_ns)?);
+    tell("smallest_write", least(&atomic, |c| c.write_ns)?);
     let halted = several(&session, TARGET, "process", true, 1)?;
-    tell("smallest_pause", least(&halted, |c| c.status.pause_ns)?);
+    tell("smallest_pause", least(&halted, |c| c.pause_ns)?);
     session.unload(TARGET)?;
 
     tell("zero_pool", zero_pool()?);
@@ -84,14 +76,11 @@ fn figures() -> Result<String> {
         for case in ["apart", "touching"] {
             let captures = several(&session, LIST, &format!("list_{case}"), false, ITEMS + 1)?;
             let name = |what| format!("{shape}_{case}_{what}");
-            tell(&name("capture"), least(&captures, |c| c.status.capture_ns)?);
-            tell(&name("write"), least(&captures, |c| c.status.write_ns)?);
+            tell(&name("capture"), least(&captures, |c| c.capture_ns)?);
+            tell(&name("write"), least(&captures, |c| c.write_ns)?);
         }
         let halted = several(&session, LIST, "list_sleeping", true, ITEMS + 1)?;
-        tell(
-            &format!("{shape}_pause"),
-            least(&halted, |c| c.status.pause_ns)?,
-        );
+        tell(&format!("{shape}_pause"), least(&halted, |c| c.pause_ns)?);
         session.unload(LIST)?;
     }
     Ok(lines)
@@ -103,9 +92,8 @@ fn several(
     case: &str,
     stop_machine: bool,
     objects: u64,
-) -> Result<Vec<Capture>> {
+) -> Result<Vec<CaptureStatus>> {
     let once = || {
-        let start = Instant::now();
         let options = Options {
             stop_machine,
             ..Options::default()
@@ -113,7 +101,6 @@ fn several(
         session.enable(target, options)?;
         call(case)?;
         session.disable()?;
-        let whole_ns = u64::try_from(start.elapsed().as_nanos())?;
         let status = session.status()?;
         ensure!(
             status.error == 0 && status.objects == objects,
@@ -121,12 +108,12 @@ fn several(
             status.reason,
             status.objects
         );
-        Ok(Capture { status, whole_ns })
+        Ok(status)
     };
     (0..TIMES).map(|_| once()).collect()
 }
 
-fn least(captures: &[Capture], of: impl Fn(&Capture) -> u64) -> Result<u64> {
+fn least(captures: &[CaptureStatus], of: impl Fn(&CaptureStatus) -> u64) -> Result<u64> {
     captures.iter().map(of).min().context("no capture")
 }
 

@@ -65,16 +65,16 @@ impl fmt::Display for Case {
 /// Measures, and prints and keeps what came of it. It fails if a case falls short.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let shapes = native::measure(options.repetitions)?;
+    let mut cases = native::cases(&shapes);
+    print(&cases);
     let figures = if options.no_guest {
         None
     } else {
         Some(guest::measure(&options.kernel)?)
     };
-    let mut cases = native::cases(&shapes);
-    cases.extend(figures.iter().flat_map(Figures::cases));
-    for case in &cases {
-        println!("{case}");
-    }
+    let counted: Vec<Case> = figures.iter().flat_map(Figures::cases).collect();
+    print(&counted);
+    cases.extend(counted);
     let path = workspace::target().join("bench.json");
     let text = serde_json::to_string_pretty(&json(&cases, &shapes, figures.as_ref()))?;
     fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
@@ -87,6 +87,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print(cases: &[Case]) {
+    for case in cases {
+        println!("{case}");
+    }
 }
 
 fn json(cases: &[Case], shapes: &[Shape], figures: Option<&Figures>) -> serde_json::Value {

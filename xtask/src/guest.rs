@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         } else {
             Levels::Four
         },
-        counting: false,
+        counting: None,
         cpus: options.smp,
         memory: options.mem.clone(),
         modules,

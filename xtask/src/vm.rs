@@ -45,6 +45,17 @@ pub(crate) enum Work {
     Shell { rows: u16, columns: u16 },
 }
 
+/// What is done on a clock that counts instructions, one a nanosecond. It comes before
+/// anything that reaches the host, so that nothing in it is by chance: what is done twice
+/// takes the same time twice. What it prints is in the guest's `/tmp/counted`.
+#[derive(Debug, Clone)]
+pub(crate) struct Counting {
+    /// A program that needs nothing but itself.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<OsString>,
+}
+
 /// A guest to be.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
@@ -52,9 +63,8 @@ pub(crate) struct Spec {
     pub(crate) kernel: Kernel,
     /// Depth of its page tables.
     pub(crate) levels: Levels,
-    /// Its clock counts instructions, one a nanosecond, and nothing in it is by
-    /// chance: what takes it the same time twice is the same work. One CPU only.
-    pub(crate) counting: bool,
+    /// Its clock counts instructions. One CPU only.
+    pub(crate) counting: Option<Counting>,
     /// Number of CPUs.
     pub(crate) cpus: u32,
     /// Memory, as QEMU takes it: `1G`.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::Case;
 use crate::buildroot::BuildRoot;
-use crate::vm::{self, Levels, Output, Spec, Work};
+use crate::vm::{self, Counting, Levels, Output, Spec, Work};
 use crate::{kernels, module, process, programs, progress, share, workspace};
 
 /// Nodes of the list, `KFLAT_TEST_ITEMS` of `tests/kmod`.
@@ -54,18 +54,18 @@ impl Figures {
     pub(super) fn cases(&self) -> Vec<Case> {
         let zeroing = self.get("zero_pool");
         let smallest = self.get("smallest_capture") + self.get("smallest_write");
-        let case = |name: &str, instructions: f64| Case {
-            name: name.to_owned(),
+        vec![Case {
+            name: "smallest-capture".to_owned(),
             count: 1,
-            ratio: instructions / zeroing,
+            ratio: smallest / zeroing,
             target: SMALLEST,
-        };
-        vec![
-            case("smallest-capture", smallest),
-            case("smallest-call", self.get("smallest_whole")),
-        ]
+        }]
     }
 }
+
+/// By what part two runs may differ: where the kernel puts a list's objects is not quite
+/// the same each time, nor is what the processor knows of their pages.
+const AGREEMENT: f64 = 0.001;
 
 /// Measures twice in a guest with `kernel`; both must come to the same.
 pub(super) fn measure(kernel: &str) -> Result<Figures> {
@@ -73,21 +73,21 @@ pub(super) fn measure(kernel: &str) -> Result<Figures> {
     let kernel = kernels::select_one(&root.kernels, kernel)?;
     let modules = module::build(&root, kernel)?;
     let directory = workspace::target().join("bench");
-    share::fill(
-        &directory.join("share"),
-        &programs::build(&root)?,
-        Some(&modules),
-    )?;
+    let programs = programs::build(&root)?;
+    share::fill(&directory.join("share"), &programs, Some(&modules))?;
     let spec = Spec {
         kernel: kernel.clone(),
         levels: Levels::Four,
-        counting: true,
+        counting: Some(Counting {
+            program: programs.command("kflat-tests")?.to_owned(),
+            arguments: vec!["--measure".into()],
+        }),
         cpus: 1,
         memory: "1G".to_owned(),
         modules: vec![modules.kflat, modules.test],
         share: directory.join("share"),
         logs: directory.join("logs"),
-        work: Work::Command(vec!["kflat-tests".into(), "--measure".into()]),
+        work: Work::Command(vec!["cat".into(), "/tmp/counted".into()]),
         limit: Duration::from_secs(15 * 60),
     };
     let first = progress::step("Counting instructions in a guest", || once(&root, &spec))?;
@@ -95,7 +95,12 @@ pub(super) fn measure(kernel: &str) -> Result<Figures> {
     let differ: Vec<String> = first
         .instructions
         .iter()
-        .filter(|(name, value)| second.instructions.get(*name) != Some(value))
+        .filter(|(name, value)| {
+            let value = **value as f64;
+            let difference = (second.get(name) - value).abs();
+            // What is no number is no agreement.
+            difference.is_nan() || difference > value * AGREEMENT
+        })
         .map(|(name, value)| format!("{name}: {value}, then {}", second.get(name)))
         .collect();
     if !differ.is_empty() {
@@ -127,16 +132,10 @@ mod tests {
     #[test]
     fn what_the_guest_tells_is_compared_with_zeroing_a_pool() {
         let printed = "noise\nmeasure smallest_capture 100\nmeasure smallest_write 200\n\
-            measure smallest_whole 20000\nmeasure zero_pool 100000\n";
+            measure zero_pool 100000\n";
         let figures = Figures::parse("6.12.0", printed).expect("figures");
         let lines: Vec<String> = figures.cases().iter().map(ToString::to_string).collect();
-        assert_eq!(
-            lines,
-            [
-                "smallest-capture 1 0.0030 0.01 ok",
-                "smallest-call 1 0.2000 0.01 short",
-            ]
-        );
+        assert_eq!(lines, ["smallest-capture 1 0.0030 0.01 ok"]);
         assert!(Figures::parse("6.12.0", "error\n").is_err());
     }
 }

@@ -90,12 +90,10 @@ fn guest(figures: &Figures) -> Result<String> {
     writeln!(
         table,
         "| one object of 8 bytes | {} | {} | {} |\n\
-         | enable, hit and disable, with that object | {} | | |\n\
          | zeroing 128 MiB, for comparison | {} | | |",
         of("smallest_capture"),
         of("smallest_write"),
         of("smallest_pause"),
-        of("smallest_whole"),
         of("zero_pool"),
     )?;
     Ok(table)

@@ -105,7 +105,7 @@ fn prepare(
     Ok(Spec {
         kernel: kernel.clone(),
         levels,
-        counting: false,
+        counting: None,
         cpus: 2,
         memory: "1G".to_owned(),
         modules: vec![modules.kflat.clone(), modules.test.clone()],

@@ -17,6 +17,13 @@ mount -t tmpfs shm /dev/shm
 hostname "$(cat /etc/hostname)"
 . /etc/kflat/guest
 
+# On a clock of instructions: nothing of the host may come in between.
+if [ -f /etc/kflat/counting ]; then
+	for module in $MODULES; do insmod "/modules/$module"; done
+	sh /etc/kflat/counting >/tmp/counted 2>&1
+	for module in $UNLOAD; do rmmod "$module"; done
+fi
+
 for module in $EARLY; do insmod "/early/$module"; done
 
 port() {

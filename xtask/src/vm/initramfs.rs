@@ -58,6 +58,12 @@ pub(super) fn build(root: &BuildRoot, spec: &Spec) -> Result<Vec<u8>> {
         .rev()
         .map(|name| name.trim_end_matches(".ko"))
         .collect();
+    if let Some(counting) = &spec.counting {
+        archive.file("early/counting", 0o755, &read(&counting.program)?);
+        let mut command = vec![OsString::from("/early/counting")];
+        command.extend_from_slice(&counting.arguments);
+        archive.file("etc/kflat/counting", 0o644, &script(&command));
+    }
     let (interactive, rows, columns) = match &spec.work {
         Work::Shell { rows, columns } => ("yes", *rows, *columns),
         Work::Command(arguments) => {

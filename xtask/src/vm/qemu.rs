@@ -62,7 +62,7 @@ pub(super) fn command(
     ]);
     add(&["-smp", &spec.cpus.to_string(), "-m", &spec.memory]);
     add(&["-kernel", &kernel.join("vmlinuz").display().to_string()]);
-    let options = if spec.counting {
+    let options = if spec.counting.is_some() {
         add(COUNTING);
         format!("{KERNEL} nokaslr")
     } else {

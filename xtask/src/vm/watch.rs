@@ -106,6 +106,11 @@ impl<'a> Watcher<'a> {
 
     fn follow(&mut self, events: &Receiver<Event>, qemu: &mut Child) -> Result<()> {
         let start = Instant::now();
+        // One that counts instructions is silent until it has.
+        let silence = match self.spec.counting {
+            Some(_) => self.spec.limit,
+            None => SILENCE,
+        };
         while self.open > 0 {
             match events.recv_timeout(Duration::from_millis(200)) {
                 Ok(event) => self.take(&event)?,
@@ -118,10 +123,10 @@ impl<'a> Watcher<'a> {
             {
                 // It said all it had to say.
                 (!self.done).then(|| "the guest stopped after a panic".to_owned())
-            } else if self.last_sign.elapsed() > SILENCE {
+            } else if self.last_sign.elapsed() > silence {
                 Some(format!(
                     "the guest hangs: no sign of life for {}",
-                    progress::seconds(SILENCE)
+                    progress::seconds(silence)
                 ))
             } else if start.elapsed() > self.spec.limit {
                 Some(format!(
