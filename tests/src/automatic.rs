@@ -106,7 +106,10 @@ fn a_message() -> Result<()> {
     let known = unsafe { libc::fstat(stream.as_raw_fd(), &raw mut stat) };
     ensure!(known == 0, "the socket has no facts");
     // In memory of the actor's own: pages of a file are not present before they are read.
-    let actor = Actor::new(move || Ok(stream.write_all(&TEXT.to_vec())?))?;
+    let actor = Actor::new(move || {
+        let text = TEXT.to_vec();
+        Ok(stream.write_all(&text)?)
+    })?;
     capture(actor, "tcp_sendmsg", &image, &[])?;
     drop(listener);
     let common = "sk->__sk_common";
