@@ -818,8 +818,8 @@ fn a_recipe_is_explained_in_words() {
     for line in [
         "When probe returns, this is captured:",
         "  thing  struct thing",
-        "  buf    as many as the recipe counts: bytes, in memory of the process",
-        "plain as a string; fancy as struct rb_node, under a condition; nothing",
+        "  buf    bytes, as many as the recipe counts, in memory of the process",
+        "plain  one of: a string; fancy: struct rb_node, under a condition; nothing",
         "not followed, of unknown type: any",
         "not followed, a link whose head is elsewhere: node, hash",
         "not followed, no rule names them: things",
