@@ -122,11 +122,16 @@ impl Target {
         }
     }
 
-    /// Waits for the command's end; a signal to this process is one to it.
+    /// Waits for the command's end, if it was let go; a signal to this process is one
+    /// to it.
     pub(super) fn wait(&mut self, signals: &Signals) -> Result<()> {
         loop {
             let Self::Command {
-                child, end, status, ..
+                child,
+                end,
+                status,
+                released: true,
+                ..
             } = self
             else {
                 return Ok(());
