@@ -76,7 +76,7 @@ fn main() {
         fs::write(directory.join(name), bytes).unwrap();
     };
     for (name, bytes) in images() {
-        for target in ["image", "load", "show", "report", "export"] {
+        for target in ["diff", "image", "load", "show", "report", "export"] {
             put(target, &name, &bytes);
         }
     }

@@ -4,6 +4,7 @@
 
 mod btf;
 mod checksums;
+mod diff;
 mod engine;
 mod export;
 mod image;
@@ -14,6 +15,7 @@ mod report;
 mod show;
 
 pub use btf::btf;
+pub use diff::diff;
 pub use engine::{FUNCTIONS, KERNEL, USER, engine};
 pub use export::export;
 pub use image::image;
@@ -27,8 +29,9 @@ pub use show::show;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their corpus.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("btf", btf),
+    ("diff", diff),
     ("engine", engine),
     ("export", export),
     ("image", image),

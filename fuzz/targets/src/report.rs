@@ -1,7 +1,8 @@
-//! Graphs and JSON. `diff` and the report in HTML belong here too.
+//! Graphs, JSON and pages.
 
 use kflat_image::Image;
 use kflat_report::graph::{self, dot, svg};
+use kflat_report::html::html;
 use kflat_report::json::{self, json};
 
 use crate::checksums::mended;
@@ -21,6 +22,7 @@ pub fn report(data: &[u8]) {
         svg(&graph, &mut out).expect("a vector takes all");
     }
     let _ = json(&image, &json::Options::default(), &mut out);
+    let _ = html(&image, "any.img", &mut out);
     for path in PATHS {
         let options = json::Options {
             path: Some(path.to_owned()),
