@@ -281,10 +281,9 @@ impl Image {
         let memory = slf.get().opened.image().memory();
         let length = isize::try_from(memory.len())
             .map_err(|_| PyBufferError::new_err("larger than a buffer can be"))?;
-        // SAFETY: `view` is Python's to fill; the memory lies in the frozen image,
-        // which the view keeps alive (`PyBuffer_FillInfo` takes a reference to
-        // it), never moves or changes, and is `length` bytes long. A writable view
-        // is refused, as READ_ONLY is said.
+        // A writable view is refused, as READ_ONLY is said.
+        // SAFETY: `view` is Python's to fill. The memory has `length` bytes and lies in
+        // the frozen image, which the view keeps alive: it takes a reference to it.
         let result = unsafe {
             ffi::PyBuffer_FillInfo(
                 view,
