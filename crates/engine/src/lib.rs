@@ -45,6 +45,7 @@ mod plain;
 mod relocate;
 mod room;
 mod sort;
+mod step;
 mod string;
 mod until;
 pub mod verify;

@@ -18,6 +18,7 @@ use kflat_abi::record::Record;
 
 use crate::fixups::Fixups;
 use crate::layout::DEEPEST;
+use crate::plain::Ring;
 use crate::room;
 use crate::visited::Visited;
 use crate::word;
@@ -197,6 +198,8 @@ pub struct State {
     pub(crate) fixups: Fixups,
     /// The table of visited objects.
     pub(crate) visited: Visited,
+    /// Pointers that are about to be followed.
+    pub(crate) ring: Ring,
 }
 
 impl State {
@@ -240,6 +243,7 @@ impl State {
             },
             fixups: Fixups::NONE,
             visited: Visited::NONE,
+            ring: Ring::EMPTY,
         }
     }
 
