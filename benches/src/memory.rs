@@ -14,30 +14,12 @@ impl Memory for Own {
         if at + length > size_of_val(words) {
             return Err(Unreadable);
         }
-        let mut into = words.as_mut_ptr().cast::<u8>().wrapping_add(at);
-        let mut from = std::ptr::with_exposed_provenance::<u8>(address as usize);
+        let into = words.as_mut_ptr().cast::<u8>().wrapping_add(at);
+        let from = std::ptr::with_exposed_provenance::<u8>(address as usize);
         // SAFETY: `words` has room for `at + length` bytes, as was checked. The
         // programs lead only to data that `shapes` made, which is alive and does
         // not overlap with the engine's memory.
-        let mut copy = |count: usize| unsafe {
-            std::ptr::copy_nonoverlapping(from, into, count);
-            (from, into) = (from.wrapping_add(count), into.wrapping_add(count));
-        };
-        // Most objects are small: no call for them.
-        let mut left = length;
-        if length <= 256 {
-            while left >= 32 {
-                copy(32);
-                left -= 32;
-            }
-            while left >= 8 {
-                copy(8);
-                left -= 8;
-            }
-        }
-        if left > 0 {
-            copy(left);
-        }
+        unsafe { copy_bytes(from, into, length) };
         Ok(())
     }
 
@@ -50,6 +32,33 @@ impl Memory for Own {
     #[inline]
     fn expect_own(&self, word: &u64) {
         prefetch(std::ptr::from_ref(word).addr());
+    }
+}
+
+/// Copies `length` bytes without a call where they are few: the first ones and the last
+/// ones, which may overlap.
+///
+/// # Safety
+/// As `copy_nonoverlapping`.
+#[inline]
+unsafe fn copy_bytes(from: *const u8, into: *mut u8, length: usize) {
+    let both_ends = |part: usize| {
+        let last = length - part;
+        // SAFETY: The caller's; `part` is at most `length`.
+        unsafe { std::ptr::copy_nonoverlapping(from, into, part) };
+        // SAFETY: The same.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from.wrapping_add(last), into.wrapping_add(last), part)
+        };
+    };
+    match length {
+        33..=64 => both_ends(32),
+        17..=32 => both_ends(16),
+        8..=16 => both_ends(8),
+        4..=7 => both_ends(4),
+        65..=128 => both_ends(64),
+        // SAFETY: The caller's.
+        _ => unsafe { std::ptr::copy_nonoverlapping(from, into, length) },
     }
 }
 

@@ -139,17 +139,17 @@ impl Counters {
     }
 }
 
-/// First word of the record of object `index`.
 #[inline(always)]
-fn record_at(words: &[u64], index: u32) -> usize {
-    words
-        .len()
-        .wrapping_sub((index as usize).wrapping_add(1).wrapping_mul(OBJECT_WORDS))
+fn record(words: &[u64], index: u32) -> Option<&[u64; OBJECT_WORDS]> {
+    let records = words.as_rchunks().1;
+    records.get(records.len().wrapping_sub(index as usize + 1))
 }
 
 #[inline(always)]
-fn record(words: &[u64], index: u32) -> Option<[u64; OBJECT_WORDS]> {
-    words.get(record_at(words, index)..)?.first_chunk().copied()
+fn record_mut(words: &mut [u64], index: u32) -> Option<&mut [u64; OBJECT_WORDS]> {
+    let records = words.as_rchunks_mut().1;
+    let at = records.len().wrapping_sub(index as usize + 1);
+    records.get_mut(at)
 }
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
@@ -275,7 +275,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         if index >= self.work.state.objects {
             return None;
         }
-        let [address, kind, _, place] = record(self.work.words, index)?;
+        let [address, kind, _, place] = *record(self.work.words, index)?;
         let elements = kind as u32;
         let depth = (place as u32).saturating_add(1);
         if (kind >> 32) as u32 != source.type_index
@@ -346,21 +346,27 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             let pointer = *self.work.state.ring.get(head.wrapping_add(done));
             let step = steps.get(pointer.step);
             let table = self.work.state.visited;
-            let slot = match table.new_in(self.work.words, pointer.hash) {
-                Some(slot) => slot,
-                None => self.known(&pointer, step),
-            };
-            let object = match slot.object {
-                Some(object) => object,
-                None => match self.copy_plain(&mut now, step, &pointer, slot) {
+            let mut slot = None;
+            if !table.has_none(self.work.words, pointer.hash) {
+                slot = Some(self.known(&pointer, step));
+            }
+            let object = match slot {
+                Some(Slot {
+                    object: Some(object),
+                    ..
+                }) => object,
+                _ => match self.copy_plain(&mut now, step, &pointer, slot) {
                     Some(object) => object,
                     None => break,
                 },
             };
             let link = Link { object, delta: 0 }.pack();
-            let fixup = self.work.words.get_mut(now.fixup..);
-            if let Some(pair) = fixup.and_then(<[u64]>::first_chunk_mut) {
-                *pair = [pointer.key, link];
+            let words = &mut *self.work.words;
+            if let Some(word) = words.get_mut(now.fixup.wrapping_add(1)) {
+                *word = link;
+            }
+            if let Some(word) = words.get_mut(now.fixup) {
+                *word = pointer.key;
             }
             now.last = after(now.last, pointer.key);
             now.fixup += 2;
@@ -382,7 +388,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let table = self.work.state.visited;
         table.look(words, pointer.hash, |object| {
             record(words, object)
-                .is_some_and(|[address, kind, ..]| (address, (kind >> 32) as u32) == wanted)
+                .is_some_and(|[address, kind, ..]| (*address, (kind >> 32) as u32) == wanted)
         })
     }
 
@@ -394,7 +400,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         now: &mut Counters,
         step: &Step,
         pointer: &Pointer,
-        slot: Slot,
+        slot: Option<Slot>,
     ) -> Option<u32> {
         let address = pointer.value;
         let position = now.stream_end;
@@ -425,15 +431,17 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             self.memory.read(address, step.size as usize, copy).ok()?;
         }
         let index = now.objects;
-        let at = record_at(self.work.words, index);
-        *self.work.words.get_mut(at..)?.first_chunk_mut()? = [
+        *record_mut(self.work.words, index)? = [
             address,
             u64::from(step.target) << 32 | u64::from(count),
             pointer.key & !0xffff_ffff | u64::from(step.via),
             (position as u64) << 32 | u64::from(depth.min(DEEPEST)),
         ];
         let table = self.work.state.visited;
-        table.write(self.work.words, slot, index);
+        match slot {
+            Some(slot) => table.write(self.work.words, slot, index),
+            None => table.add(self.work.words, pointer.hash, index),
+        }
         now.varying |= address ^ now.lowest;
         now.lowest = now.lowest.min(address);
         now.highest = now.highest.max(address.wrapping_add(length));

@@ -111,7 +111,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
 /// Copies the string at `address` to the start of `words`, which has room for `limit`
 /// bytes, in pieces as above; its bytes, the NUL included. `None`: it is longer, or not
 /// all of it can be read.
-#[inline]
+#[inline(never)]
 pub(crate) fn copy(
     memory: &mut impl Memory,
     address: u64,

@@ -171,23 +171,23 @@ impl Visited {
         slot
     }
 
-    /// The slot of a new object with this hash, where its bucket shows that it is one.
+    /// Whether the bucket of this hash shows that no object has it, and has room for one.
     #[inline(always)]
-    pub(crate) fn new_in(self, words: &[u64], hash: Hash) -> Option<Slot> {
-        let number = self.bucket(hash);
-        let bucket = words.get(self.word(number)..)?.first_chunk()?;
-        let tag = hash.tag();
-        if with_tag(bucket, tag) != 0 || count(bucket) >= SLOTS {
-            return None;
+    pub(crate) fn has_none(self, words: &[u64], hash: Hash) -> bool {
+        let buckets = words.as_chunks::<BUCKET_WORDS>().0;
+        let Some(bucket) = buckets.get(self.number(hash)) else {
+            return false;
+        };
+        with_tag(bucket, hash.tag()) == 0 && count(bucket) < SLOTS
+    }
+
+    /// Puts `object` into the bucket of its hash, which has room.
+    #[inline(always)]
+    pub(crate) fn add(self, words: &mut [u64], hash: Hash, object: u32) {
+        let buckets = words.as_chunks_mut::<BUCKET_WORDS>().0;
+        if let Some(bucket) = buckets.get_mut(self.number(hash)) {
+            append(bucket, hash.tag(), self.extra(hash) | object);
         }
-        Some(Slot {
-            bucket: number,
-            number: 0,
-            tag,
-            extra: self.extra(hash),
-            elsewhere: false,
-            object: None,
-        })
     }
 
     /// How many objects there may be before the table is to grow.
@@ -390,6 +390,12 @@ impl Visited {
         (1 << ((self.bits + INDEX_BITS) % u32::BITS)) - 1
     }
 
+    /// Which bucket of the whole region is that of a hash: tables begin with one.
+    #[inline(always)]
+    fn number(self, hash: Hash) -> usize {
+        self.at / BUCKET_WORDS + self.bucket(hash) as usize
+    }
+
     #[inline]
     fn bucket(self, hash: Hash) -> u32 {
         (hash.0 >> (HASH_BITS.wrapping_sub(self.bits) % u64::BITS)) as u32
@@ -487,12 +493,7 @@ mod tests {
         for object in 0..48 {
             let slot = old.look(&words, hash(object), |_| false);
             assert_eq!(slot.object, None);
-            assert!(
-                old.new_in(&words, hash(object))
-                    .is_none_or(|new| !slot.elsewhere
-                        && new.bucket == slot.bucket
-                        && new.extra == slot.extra)
-            );
+            assert!(!old.has_none(&words, hash(object)) || !slot.elsewhere);
             old.write(&mut words, slot, object);
         }
         let find = |table: Visited, words: &[u64], object| {
@@ -502,7 +503,7 @@ mod tests {
         };
         for object in 0..48 {
             assert_eq!(find(old, &words, object), Some(object));
-            assert!(old.new_in(&words, hash(object)).is_none());
+            assert!(!old.has_none(&words, hash(object)));
         }
         let replaced = old.look(&words, hash(7), |other| other == 7);
         old.write(&mut words, replaced, 50);
