@@ -2,7 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-use kflat_engine::{Clock, Memory, Symbols, Unreadable};
+use kflat_abi::crc32c::crc32c_words_by;
+use kflat_engine::{Checksum, Clock, Memory, Software, Symbols, Unreadable};
 
 /// Reads addresses of this process, which must all be the benchmark's data.
 pub(crate) struct Own;
@@ -185,5 +186,56 @@ pub(crate) struct NoSymbols;
 impl Symbols for NoSymbols {
     fn name(&mut self, _: u64, _: &mut [u8]) -> Option<usize> {
         None
+    }
+}
+
+/// Checksums by the processor's instruction, where it has one.
+pub(crate) struct Crc32c {
+    instruction: bool,
+}
+
+impl Crc32c {
+    /// As this processor can.
+    pub(crate) fn of_this_processor() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let instruction = is_x86_feature_detected!("sse4.2");
+        #[cfg(not(target_arch = "x86_64"))]
+        let instruction = false;
+        Self { instruction }
+    }
+}
+
+impl Checksum for Crc32c {
+    fn crc32c(&self, words: &[u64]) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if self.instruction {
+            // SAFETY: The processor has the instruction.
+            return unsafe { by_instruction(words) };
+        }
+        Software.crc32c(words)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+fn by_instruction(words: &[u64]) -> u32 {
+    use std::arch::x86_64::_mm_crc32_u64;
+    crc32c_words_by(words, |crc, word| _mm_crc32_u64(crc.into(), word) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Checksum, Crc32c, Software};
+
+    #[test]
+    fn the_instruction_gives_the_same_checksum() {
+        let words: Vec<u64> = (0..3000u64)
+            .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .collect();
+        for count in [0, 1, 1023, 1024, 3000] {
+            let words = &words[..count];
+            let here = Crc32c::of_this_processor().crc32c(words);
+            assert_eq!(here, Software.crc32c(words), "{count} words");
+        }
     }
 }

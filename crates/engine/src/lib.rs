@@ -56,7 +56,9 @@ pub mod write;
 
 pub use capture::{Inputs, capture};
 pub use condition::fits;
-pub use environment::{Clock, Event, Memory, Quiet, Symbols, Trace, Unreadable};
+pub use environment::{
+    Checksum, Clock, Event, Memory, Quiet, Software, Symbols, Trace, Unreadable,
+};
 pub use verify::{Rejection, Verified, verify};
 pub use word::put_bytes;
 pub use work::{State, required_words};

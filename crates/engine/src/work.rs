@@ -108,7 +108,10 @@ impl Object {
 /// The records of `count` objects in the order of capture: address; type and count;
 /// parent and action; position and depth.
 #[inline]
-pub(crate) fn records(words: &[u64], count: u32) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> {
+pub(crate) fn records(
+    words: &[u64],
+    count: u32,
+) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> + Clone {
     words.as_rchunks().1.iter().rev().take(count as usize)
 }
 
