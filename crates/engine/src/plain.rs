@@ -17,7 +17,7 @@ use crate::step::{MOST, Step, Steps};
 use crate::string;
 use crate::visited::{Hash, Slot, Visited};
 use crate::word::words_for;
-use crate::work::{Link, OBJECT_WORDS, State, records};
+use crate::work::{Link, OBJECT_WORDS, State, Work, records};
 
 /// Pointers that may wait.
 const RING: u32 = 32;
@@ -25,8 +25,9 @@ const RING: u32 = 32;
 const BATCH: u32 = 8;
 /// Elements that are gone through for pointers at a time.
 const ELEMENTS: u32 = 32;
-/// Bytes of a string that are asked for.
-const EXPECTED: u32 = 32;
+const AREA_AHEAD: usize = 128;
+const RECORDS_AHEAD: u32 = 32;
+const FIXUPS_AHEAD: usize = 48;
 
 /// A pointer that is to be followed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,12 +73,6 @@ impl Ring {
     fn get(&self, number: u32) -> &Pointer {
         &self.all[(number % RING) as usize]
     }
-
-    #[inline]
-    fn push(&mut self, pointer: Pointer) {
-        self.all[(self.tail % RING) as usize] = pointer;
-        self.tail = self.tail.wrapping_add(1);
-    }
 }
 
 /// Where pointers are looked for next.
@@ -94,18 +89,13 @@ struct Source {
     left: u32,
 }
 
-/// What changes with each object.
+/// What changes with each pointer.
 #[derive(Clone, Copy)]
 struct Counters {
     objects: u32,
     stream_end: usize,
-    around: usize,
     bytes: u64,
     fixup: usize,
-    last: u64,
-    lowest: u64,
-    highest: u64,
-    varying: u64,
 }
 
 impl Counters {
@@ -114,13 +104,8 @@ impl Counters {
         Self {
             objects: state.objects,
             stream_end: state.stream_end,
-            around: state.around,
             bytes: state.bytes,
             fixup: state.fixups.at,
-            last: state.fixups.last,
-            lowest: state.lowest,
-            highest: state.highest,
-            varying: state.varying,
         }
     }
 
@@ -128,14 +113,9 @@ impl Counters {
     fn store(&self, state: &mut State) {
         state.objects = self.objects;
         state.stream_end = self.stream_end;
-        state.around = self.around;
         state.bytes = self.bytes;
         state.fixups.count += (self.fixup.wrapping_sub(state.fixups.at) / 2) as u32;
         state.fixups.at = self.fixup;
-        state.fixups.last = self.last;
-        state.lowest = self.lowest;
-        state.highest = self.highest;
-        state.varying = self.varying;
     }
 }
 
@@ -186,7 +166,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             let mut followed = 0;
             if waiting > 0 {
                 let batch = self.room_for(&steps, waiting.min(BATCH));
-                followed = self.follow(&steps, batch);
+                followed = if steps.strings {
+                    self.follow::<true>(&steps, batch)
+                } else {
+                    self.follow::<false>(&steps, batch)
+                };
                 let ring = &mut self.work.state.ring;
                 ring.head = ring.head.wrapping_add(followed);
                 if followed < batch || batch == 0 {
@@ -239,31 +223,39 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 break;
             }
             let (words, area) = (&*self.work.words, &*self.work.area);
-            let table = self.work.state.visited;
-            for (number, step) in (0..).zip(steps.all()) {
-                let word = source.at.wrapping_add(step.word as usize);
-                let value = area.get(word).copied().unwrap_or(0);
-                if value == 0 {
-                    continue;
+            let State { ring, visited, .. } = &mut *self.work.state;
+            let (table, head, mut tail) = (*visited, ring.head, ring.tail);
+            // The elements that there is room for: all of the same object.
+            while source.left > 0
+                && tail.wrapping_sub(head) <= RING - MOST as u32
+                && gone_through < ELEMENTS
+            {
+                for (number, step) in (0..).zip(steps.all()) {
+                    let word = source.at.wrapping_add(step.word as usize);
+                    let value = area.get(word).copied().unwrap_or(0);
+                    if value == 0 {
+                        continue;
+                    }
+                    self.memory.expect(value, step.expected.into());
+                    let hash = Hash::plain(value, step.target);
+                    if let Some(word) = table.first_word(words, hash) {
+                        self.memory.expect_own(word);
+                    }
+                    let offset = word.wrapping_sub(source.start) as u32;
+                    ring.all[(tail % RING) as usize] = Pointer {
+                        value,
+                        key: u64::from(source.object) << 32 | u64::from(offset),
+                        hash,
+                        step: number,
+                        depth: source.depth,
+                    };
+                    tail = tail.wrapping_add(1);
                 }
-                let size = if step.string { EXPECTED } else { step.size };
-                self.memory.expect(value, size.into());
-                let hash = Hash::plain(value, step.target);
-                if let Some(word) = table.first_word(words, hash) {
-                    self.memory.expect_own(word);
-                }
-                let offset = word.wrapping_sub(source.start) as u32;
-                self.work.state.ring.push(Pointer {
-                    value,
-                    key: u64::from(source.object) << 32 | u64::from(offset),
-                    hash,
-                    step: number,
-                    depth: source.depth,
-                });
+                source.at = source.at.wrapping_add(stride);
+                source.left -= 1;
+                gone_through += 1;
             }
-            source.at = source.at.wrapping_add(stride);
-            source.left -= 1;
-            gone_through += 1;
+            ring.tail = tail;
         }
         gone_through
     }
@@ -338,14 +330,14 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// Follows the first `count` pointers, for which there is room. How many were
     /// ordinary before one that is not.
     #[inline(never)]
-    fn follow(&mut self, steps: &Steps, count: u32) -> u32 {
-        let mut now = Counters::load(self.work.state);
-        let head = self.work.state.ring.head;
+    fn follow<const STRINGS: bool>(&mut self, steps: &Steps, count: u32) -> u32 {
+        let state = &*self.work.state;
+        let (before, table, head) = (state.objects, state.visited, state.ring.head);
+        let mut now = Counters::load(state);
         let mut done = 0;
         while done < count {
             let pointer = *self.work.state.ring.get(head.wrapping_add(done));
             let step = steps.get(pointer.step);
-            let table = self.work.state.visited;
             let mut slot = None;
             if !table.has_none(self.work.words, pointer.hash) {
                 slot = Some(self.known(&pointer, step));
@@ -355,29 +347,41 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                     object: Some(object),
                     ..
                 }) => object,
-                _ => match self.copy_plain(&mut now, step, &pointer, slot) {
-                    Some(object) => object,
-                    None => break,
-                },
+                _ => {
+                    let copied = self.copy_plain::<STRINGS>(&mut now, step, &pointer, table, slot);
+                    match copied {
+                        Some(object) => object,
+                        None => break,
+                    }
+                }
             };
-            let link = Link { object, delta: 0 }.pack();
             let words = &mut *self.work.words;
+            if let Some(word) = words.get(now.fixup.wrapping_add(FIXUPS_AHEAD)) {
+                self.memory.expect_own(word);
+            }
             if let Some(word) = words.get_mut(now.fixup.wrapping_add(1)) {
-                *word = link;
+                *word = Link { object, delta: 0 }.pack();
             }
             if let Some(word) = words.get_mut(now.fixup) {
                 *word = pointer.key;
             }
-            now.last = after(now.last, pointer.key);
             now.fixup += 2;
-            now.around += 1;
             done += 1;
         }
-        let state = &mut *self.work.state;
-        if now.objects != state.objects {
+        let Work { words, state, .. } = &mut self.work;
+        now.store(state);
+        state.around += done as usize + (now.objects - before) as usize * room::OBJECT;
+        for number in 0..done {
+            let key = state.ring.get(head.wrapping_add(number)).key;
+            state.fixups.last = after(state.fixups.last, key);
+        }
+        if now.objects > before {
+            for index in before..now.objects {
+                let address = record(words, index).map_or(state.lowest, |[address, ..]| *address);
+                state.reach(address, steps.largest().into());
+            }
             state.largest = state.largest.max(steps.largest().into());
         }
-        now.store(state);
         done
     }
 
@@ -395,11 +399,12 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// A copy of the object or string that `pointer` leads to. `None`: something is out
     /// of the ordinary, and nothing has happened.
     #[inline(always)]
-    fn copy_plain(
+    fn copy_plain<const STRINGS: bool>(
         &mut self,
         now: &mut Counters,
         step: &Step,
         pointer: &Pointer,
+        table: Visited,
         slot: Option<Slot>,
     ) -> Option<u32> {
         let address = pointer.value;
@@ -407,7 +412,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         let mut depth = pointer.depth;
         let (mut length, mut count) = (u64::from(step.size), 1);
         address.checked_add(length)?;
-        if step.string {
+        if STRINGS && step.string {
             let words = self.work.area.get_mut(position..)?;
             let touched = position + words_for(address, length) as usize;
             self.work.state.touched = self.work.state.touched.max(touched);
@@ -417,7 +422,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             depth = depth.saturating_sub(1);
         }
         let end = position.wrapping_add(words_for(address, length) as usize);
-        if !step.string {
+        if !(STRINGS && step.string) {
             let copy = self.work.area.get_mut(position..end)?;
             if !(address | length).is_multiple_of(8) {
                 // What of the last word is not copied is zero, and of the first.
@@ -430,6 +435,12 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             }
             self.memory.read(address, step.size as usize, copy).ok()?;
         }
+        if let Some(word) = self.work.area.get(position.wrapping_add(AREA_AHEAD)) {
+            self.memory.expect_own(word);
+        }
+        if let Some([word, ..]) = record(self.work.words, now.objects.wrapping_add(RECORDS_AHEAD)) {
+            self.memory.expect_own(word);
+        }
         let index = now.objects;
         *record_mut(self.work.words, index)? = [
             address,
@@ -437,17 +448,12 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             pointer.key & !0xffff_ffff | u64::from(step.via),
             (position as u64) << 32 | u64::from(depth.min(DEEPEST)),
         ];
-        let table = self.work.state.visited;
         match slot {
             Some(slot) => table.write(self.work.words, slot, index),
             None => table.add(self.work.words, pointer.hash, index),
         }
-        now.varying |= address ^ now.lowest;
-        now.lowest = now.lowest.min(address);
-        now.highest = now.highest.max(address.wrapping_add(length));
         now.objects = index + 1;
         now.stream_end = end;
-        now.around += room::OBJECT;
         now.bytes += length;
         if T::ENABLED {
             self.trace.event(Event::Object {

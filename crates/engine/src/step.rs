@@ -8,6 +8,9 @@ use crate::work::LARGE;
 /// Most actions of a type that are handled together.
 pub(crate) const MOST: usize = 4;
 
+/// Bytes of a string that are asked for ahead.
+const EXPECTED: u32 = 32;
+
 /// A plain action, decoded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Step {
@@ -18,6 +21,8 @@ pub(crate) struct Step {
     pub(crate) target: u32,
     /// Bytes of the target; of a string, how many it has at most.
     pub(crate) size: u32,
+    /// Bytes that are asked for ahead.
+    pub(crate) expected: u32,
     /// It leads to a string.
     pub(crate) string: bool,
 }
@@ -47,6 +52,7 @@ impl Step {
             via,
             target: action.target,
             size,
+            expected: if string { EXPECTED.min(size) } else { size },
             string,
         })
     }
@@ -60,6 +66,8 @@ pub(crate) struct Steps {
     /// Bytes of the type.
     pub(crate) size: u32,
     largest: u32,
+    /// Any of them leads to a string.
+    pub(crate) strings: bool,
 }
 
 impl Steps {
@@ -76,12 +84,14 @@ impl Steps {
             count,
             size: view.size,
             largest: 0,
+            strings: false,
         };
         for (step, via) in steps.all.iter_mut().zip(view.first_action..).take(count) {
             let action = program.action_at(via)?;
             let target = program.type_at(action.target)?;
             *step = Step::new(via, &action, &target, longest)?;
             steps.largest = steps.largest.max(step.size);
+            steps.strings |= step.string;
         }
         Some(steps)
     }

@@ -90,7 +90,9 @@ impl Hash {
         // The halves of the product: what the low one lacks comes from the high one.
         let product = u128::from(key) * u128::from(FACTOR);
         let mixed = (product as u64) ^ (product >> 64) as u64;
-        Self(mixed >> (u64::BITS - HASH_BITS))
+        let hash = mixed >> (u64::BITS - HASH_BITS);
+        // Where there is no object there is the tag 0.
+        Self(hash | u64::from(hash as u8 == 0))
     }
 
     /// Of an object without parameters.
@@ -99,10 +101,9 @@ impl Hash {
         Self::new(address, type_index, &[])
     }
 
-    /// 0 is that of no object.
     #[inline]
     fn tag(self) -> u8 {
-        (self.0 as u8).max(1)
+        self.0 as u8
     }
 }
 
@@ -483,6 +484,7 @@ mod tests {
     fn hash(object: u32) -> Hash {
         let bucket = u64::from(object / 16) << (HASH_BITS - 2);
         let rest = u64::from(object).wrapping_mul(0x9e37_79b9) & ((1 << (HASH_BITS - 2)) - 1);
+        let rest = rest | u64::from(rest as u8 == 0);
         Hash(bucket | rest)
     }
 
