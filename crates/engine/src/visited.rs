@@ -37,7 +37,7 @@ const MOST_BITS: u32 = 27;
 /// Bits of an index beyond those of the bucket.
 const INDEX_BITS: u32 = 4;
 /// The table grows by this power of two.
-const GROWTH: u32 = 1;
+const GROWTH: u32 = 2;
 /// Bits of a hash: bucket, extra and tag.
 const HASH_BITS: u32 = u32::BITS - INDEX_BITS + TAG_BITS;
 const TAG_BITS: u32 = 8;
