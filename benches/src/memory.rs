@@ -2,7 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-use kflat_engine::{Clock, Memory, Symbols, Unreadable};
+use kflat_abi::crc32c::crc32c_words_by;
+use kflat_engine::{Checksum, Clock, Memory, Software, Symbols, Unreadable};
 
 /// Reads addresses of this process, which must all be the benchmark's data.
 pub(crate) struct Own;
@@ -14,30 +15,12 @@ impl Memory for Own {
         if at + length > size_of_val(words) {
             return Err(Unreadable);
         }
-        let mut into = words.as_mut_ptr().cast::<u8>().wrapping_add(at);
-        let mut from = std::ptr::with_exposed_provenance::<u8>(address as usize);
+        let into = words.as_mut_ptr().cast::<u8>().wrapping_add(at);
+        let from = std::ptr::with_exposed_provenance::<u8>(address as usize);
         // SAFETY: `words` has room for `at + length` bytes, as was checked. The
         // programs lead only to data that `shapes` made, which is alive and does
         // not overlap with the engine's memory.
-        let mut copy = |count: usize| unsafe {
-            std::ptr::copy_nonoverlapping(from, into, count);
-            (from, into) = (from.wrapping_add(count), into.wrapping_add(count));
-        };
-        // Most objects are small: no call for them.
-        let mut left = length;
-        if length <= 256 {
-            while left >= 32 {
-                copy(32);
-                left -= 32;
-            }
-            while left >= 8 {
-                copy(8);
-                left -= 8;
-            }
-        }
-        if left > 0 {
-            copy(left);
-        }
+        unsafe { copy_bytes(from, into, length) };
         Ok(())
     }
 
@@ -50,6 +33,33 @@ impl Memory for Own {
     #[inline]
     fn expect_own(&self, word: &u64) {
         prefetch(std::ptr::from_ref(word).addr());
+    }
+}
+
+/// Copies `length` bytes without a call where they are few: the first ones and the last
+/// ones, which may overlap.
+///
+/// # Safety
+/// As `copy_nonoverlapping`.
+#[inline]
+unsafe fn copy_bytes(from: *const u8, into: *mut u8, length: usize) {
+    let both_ends = |part: usize| {
+        let last = length - part;
+        // SAFETY: The caller's; `part` is at most `length`.
+        unsafe { std::ptr::copy_nonoverlapping(from, into, part) };
+        // SAFETY: The same.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from.wrapping_add(last), into.wrapping_add(last), part)
+        };
+    };
+    match length {
+        33..=64 => both_ends(32),
+        17..=32 => both_ends(16),
+        8..=16 => both_ends(8),
+        4..=7 => both_ends(4),
+        65..=128 => both_ends(64),
+        // SAFETY: The caller's.
+        _ => unsafe { std::ptr::copy_nonoverlapping(from, into, length) },
     }
 }
 
@@ -176,5 +186,56 @@ pub(crate) struct NoSymbols;
 impl Symbols for NoSymbols {
     fn name(&mut self, _: u64, _: &mut [u8]) -> Option<usize> {
         None
+    }
+}
+
+/// Checksums by the processor's instruction, where it has one.
+pub(crate) struct Crc32c {
+    instruction: bool,
+}
+
+impl Crc32c {
+    /// As this processor can.
+    pub(crate) fn of_this_processor() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let instruction = is_x86_feature_detected!("sse4.2");
+        #[cfg(not(target_arch = "x86_64"))]
+        let instruction = false;
+        Self { instruction }
+    }
+}
+
+impl Checksum for Crc32c {
+    fn crc32c(&self, words: &[u64]) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if self.instruction {
+            // SAFETY: The processor has the instruction.
+            return unsafe { by_instruction(words) };
+        }
+        Software.crc32c(words)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+fn by_instruction(words: &[u64]) -> u32 {
+    use std::arch::x86_64::_mm_crc32_u64;
+    crc32c_words_by(words, |crc, word| _mm_crc32_u64(crc.into(), word) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Checksum, Crc32c, Software};
+
+    #[test]
+    fn the_instruction_gives_the_same_checksum() {
+        let words: Vec<u64> = (0..3000u64)
+            .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .collect();
+        for count in [0, 1, 1023, 1024, 3000] {
+            let words = &words[..count];
+            let here = Crc32c::of_this_processor().crc32c(words);
+            assert_eq!(here, Software.crc32c(words), "{count} words");
+        }
     }
 }

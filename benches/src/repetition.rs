@@ -10,7 +10,7 @@ use kflat_abi::extension::Hit;
 use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
 
 use crate::by_hand;
-use crate::memory::{self, Block, NoSymbols, Own, Watch, cpu_time};
+use crate::memory::{self, Block, Crc32c, NoSymbols, Own, Watch, cpu_time};
 use crate::programs;
 use crate::shapes::{Data, Shape};
 
@@ -183,6 +183,7 @@ pub(crate) fn by_engine(
         (work, area, state),
         &Hit::default(),
         &mut NoSymbols,
+        &Crc32c::of_this_processor(),
     );
     let whole = cpu_time() - start;
     black_box(&area);

@@ -51,6 +51,13 @@ const FEW: usize = 1024;
 /// The CRC-32C of the little-endian bytes of `words`.
 #[must_use]
 pub fn crc32c_words(words: &[u64]) -> u32 {
+    crc32c_words_by(words, step)
+}
+
+/// The same where `step` is the processor's instruction: the checksum, not inverted, of
+/// what one has that is its first argument, and of one more word.
+#[inline(always)]
+pub fn crc32c_words_by(words: &[u64], step: impl Fn(u32, u64) -> u32) -> u32 {
     let whole = |crc: u32, words: &[u64]| words.iter().fold(crc, |crc, word| step(crc, *word));
     let Some([a, b, c, d, rest]) = quarters(words).filter(|_| words.len() >= FEW) else {
         return !whole(!0, words);
@@ -127,7 +134,7 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{crc32c, crc32c_words};
+    use super::{crc32c, crc32c_words, crc32c_words_by};
 
     /// RFC 3720, B.4.
     #[test]
@@ -143,6 +150,21 @@ mod tests {
             u64::from_le_bytes(*words.as_slice().get(i).unwrap_or(&[0; 8]))
         });
         assert_eq!(crc32c_words(&words), 0x46dd_794e);
+    }
+
+    #[test]
+    fn the_step_may_be_any_that_gives_the_same() {
+        let words: [u64; 2000] = core::array::from_fn(|i| i as u64 ^ 0x5a);
+        let bit_by_bit = |crc: u32, word: u64| {
+            (0..64).fold(crc, |crc, bit| {
+                let lowest = (u64::from(crc) ^ word >> bit) & 1;
+                (crc >> 1) ^ if lowest == 1 { super::POLYNOMIAL } else { 0 }
+            })
+        };
+        for count in [0, 3, 2000] {
+            let words = words.get(..count).expect("words");
+            assert_eq!(crc32c_words_by(words, bit_by_bit), crc32c_words(words));
+        }
     }
 
     #[test]

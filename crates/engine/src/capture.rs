@@ -13,7 +13,7 @@ use crate::environment::{Clock, Event, Memory, Trace};
 use crate::expression::Scope;
 use crate::fixups::Fixups;
 use crate::verify::Verified;
-use crate::visited::Visited;
+use crate::visited::{Hash, Visited};
 use crate::work::{Link, Object, State, Work};
 
 /// Nanoseconds of copying, where the program sets no limit.
@@ -464,7 +464,8 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 let size = self.program.type_at(action.target).map_or(1, |t| t.size);
                 self.memory.expect(address, size.into());
                 let visited = self.work.state.visited;
-                if let Some(word) = visited.first_word(self.work.words, address, action.target) {
+                let hash = Hash::plain(address, action.target);
+                if let Some(word) = visited.first_word(self.work.words, hash) {
                     self.memory.expect_own(word);
                 }
             }

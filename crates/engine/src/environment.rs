@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use kflat_abi::crc32c::crc32c_words;
+
 /// Nothing can be read at an address: not mapped, not RAM, or it faulted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
@@ -60,6 +62,22 @@ pub trait Symbols {
     /// `symbol+0xoff`, then ` [module]`) to `name`; its bytes, or `None` if
     /// `address` is in no function.
     fn name(&mut self, address: u64, name: &mut [u8]) -> Option<usize>;
+}
+
+/// Checksums of what is written behind the image.
+pub trait Checksum {
+    /// The CRC-32C of the little-endian bytes of `words`.
+    fn crc32c(&self, words: &[u64]) -> u32;
+}
+
+/// Checksums by table, for any processor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Software;
+
+impl Checksum for Software {
+    fn crc32c(&self, words: &[u64]) -> u32 {
+        crc32c_words(words)
+    }
 }
 
 /// A step of a capture, for the debug log.

@@ -1,7 +1,6 @@
 //! The module's part of the extension behind the image: origins, objects, the
 //! hit, diagnostics, changes.
 
-use kflat_abi::crc32c::crc32c_words;
 use kflat_abi::extension::{self as abi, Entry, Header, Hit};
 use kflat_abi::program::{PROGRAM_DETECT_CHANGES, Program};
 use kflat_abi::record::Record;
@@ -9,6 +8,7 @@ use kflat_abi::record::Record;
 use crate::area::Area;
 use crate::changes::Change;
 use crate::diagnostics;
+use crate::environment::Checksum;
 use crate::room::{FRONT, PAYLOADS};
 use crate::sort;
 use crate::work::{DIAGNOSTIC_WORDS, Work};
@@ -22,6 +22,7 @@ pub(crate) fn write(
     sections: &Sections,
     image_size: u64,
     hit: &Hit,
+    checksum: &impl Checksum,
 ) -> u64 {
     // The bytes between the image's end and the extension are zero: the last
     // append cleared them.
@@ -48,7 +49,7 @@ pub(crate) fn write(
     ];
     let count = if checked { PAYLOADS } else { PAYLOADS - 1 };
     let payloads = payloads.get(..count).unwrap_or(&[]);
-    contents(start, end, payloads, &mut Area::new(work.area));
+    contents(start, end, payloads, &mut Area::new(work.area), checksum);
     end as u64 * 8
 }
 
@@ -58,9 +59,7 @@ fn write_objects(work: &mut Work<'_>, sections: &Sections, mut at: usize) -> usi
         let Some(object) = work.object(index) else {
             break;
         };
-        let start = sections
-            .memory
-            .offset(work.state.stream, object.position as usize);
+        let start = sections.memory.offset(object.position as usize);
         let record = [
             start + object.address % 8,
             u64::from(object.count) << 32 | u64::from(object.type_index),
@@ -99,9 +98,7 @@ fn write_changes(work: &mut Work<'_>, sections: &Sections, at: usize) -> usize {
         let Some((change, object)) = change.and_then(|c| Some((c, work.object(c.object)?))) else {
             return at;
         };
-        let start = sections
-            .memory
-            .offset(work.state.stream, object.position as usize);
+        let start = sections.memory.offset(object.position as usize);
         let offset = start + object.address % 8 + change.at;
         let mut area = Area::new(work.area);
         area.set(at + 2 * index, offset);
@@ -130,7 +127,13 @@ fn write_changes(work: &mut Work<'_>, sections: &Sections, at: usize) -> usize {
 
 /// Writes header and table of contents of the extension from word `start` to
 /// `end`.
-fn contents(start: usize, end: usize, payloads: &[(u32, usize, usize)], area: &mut Area<'_>) {
+fn contents(
+    start: usize,
+    end: usize,
+    payloads: &[(u32, usize, usize)],
+    area: &mut Area<'_>,
+    checksum: &impl Checksum,
+) {
     let table = start + Header::SIZE / 8;
     let mut at = table;
     area.clear(start, start + FRONT);
@@ -139,7 +142,7 @@ fn contents(start: usize, end: usize, payloads: &[(u32, usize, usize)], area: &m
             kind: *kind,
             offset: (from - start) as u64 * 8,
             length: (to - from) as u64 * 8,
-            crc: crc32c_words(area.words.get(*from..*to).unwrap_or(&[])),
+            crc: checksum.crc32c(area.words.get(*from..*to).unwrap_or(&[])),
             ..Entry::default()
         };
         area.record(at, &entry);
@@ -150,7 +153,7 @@ fn contents(start: usize, end: usize, payloads: &[(u32, usize, usize)], area: &m
         version: abi::VERSION,
         count: payloads.len() as u32,
         size: (end - start) as u64 * 8,
-        toc_crc: crc32c_words(area.words.get(table..at).unwrap_or(&[])),
+        toc_crc: checksum.crc32c(area.words.get(table..at).unwrap_or(&[])),
         reserved: 0,
     };
     area.record(start, &header);

@@ -26,9 +26,15 @@ pub(crate) struct Fixups {
     /// How many there are, and how many of them are function pointers.
     pub(crate) count: u32,
     pub(crate) functions: u32,
-    /// The last one's object and word; all ones: not every one was larger than the
-    /// one before.
+    /// What [`after`] says of all.
     pub(crate) last: u64,
+}
+
+/// What the next key must not be below where `last` was so, and `key` follows: all ones
+/// if it is, and for ever after.
+#[inline(always)]
+pub(crate) fn after(last: u64, key: u64) -> u64 {
+    if key < last { u64::MAX } else { key + 1 }
 }
 
 /// Link of a word that holds a function pointer.
@@ -91,11 +97,7 @@ impl Fixups {
         let key = u64::from(object) << 32 | u64::from(word);
         let fixups = &mut work.state.fixups;
         let at = fixups.at;
-        if key <= fixups.last && fixups.count > 0 {
-            fixups.last = u64::MAX;
-        } else {
-            fixups.last = key;
-        }
+        fixups.last = after(fixups.last, key);
         fixups.at = at + 2;
         fixups.count += 1;
         work.state.around += room;

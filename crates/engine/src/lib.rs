@@ -45,6 +45,7 @@ mod plain;
 mod relocate;
 mod room;
 mod sort;
+mod step;
 mod string;
 mod until;
 pub mod verify;
@@ -55,7 +56,9 @@ pub mod write;
 
 pub use capture::{Inputs, capture};
 pub use condition::fits;
-pub use environment::{Clock, Event, Memory, Quiet, Symbols, Trace, Unreadable};
+pub use environment::{
+    Checksum, Clock, Event, Memory, Quiet, Software, Symbols, Trace, Unreadable,
+};
 pub use verify::{Rejection, Verified, verify};
 pub use word::put_bytes;
 pub use work::{State, required_words};

@@ -1,77 +1,101 @@
-//! The common case: objects whose every action follows a pointer to one object of a
-//! type of fixed size, with nothing to compute. It does what [`Capture::object`] does,
-//! for one object after the other, with the actions decoded once and the counters in
-//! registers. Whatever is out of the ordinary is left to `object`: a word that leads to
-//! something unreadable, a limit that is reached, memory that is full.
-
-use kflat_abi::program::{Action, NONE, OP_POINTER, OPERAND_CONSTANT, Type};
+//! The common case: objects whose every action is [plain](crate::step). It does what
+//! [`Capture::object`] does, for one object after the other, with the actions decoded
+//! once and the counters in registers.
+//!
+//! Pointers are found some time before they are followed, so that the memory that they
+//! lead to, and the place in the table of visited objects, is on its way meanwhile. They
+//! wait in a ring, and are followed in batches, for which all limits are looked at once.
+//! Whatever is out of the ordinary is left to `object`: a word that leads to something
+//! unreadable, a limit that is reached, memory that is full.
 
 use crate::capture::{Capture, Rest, STEPS_PER_LOOK};
 use crate::environment::{Clock, Event, Memory, Trace};
-use crate::fixups::Fixups;
+use crate::fixups::{Fixups, after};
 use crate::layout::DEEPEST;
 use crate::room;
-use crate::visited::{Slot, Visited};
+use crate::step::{MOST, Step, Steps};
+use crate::string;
+use crate::visited::{Hash, Slot, Visited};
 use crate::word::words_for;
-use crate::work::{LARGE, Link, OBJECT_WORDS, State, records};
+use crate::work::{Link, OBJECT_WORDS, State, Work, records};
 
-/// Most actions of a type that is handled here.
-const MOST: usize = 4;
+/// Pointers that may wait.
+const RING: u32 = 32;
+/// Pointers that are followed at a time.
+const BATCH: u32 = 8;
+/// Elements that are gone through for pointers at a time.
+const ELEMENTS: u32 = 32;
+const AREA_AHEAD: usize = 128;
+const RECORDS_AHEAD: u32 = 32;
+const FIXUPS_AHEAD: usize = 48;
 
-/// Objects or elements by which memory is asked for before their turn, and for how many
-/// at once: each for itself would have the processor wait for the translation of one
-/// address after the other, and too many would have it wait for room.
-const AHEAD: u32 = 4;
-const BATCH: u32 = 4;
-/// The same for elements: they are small, and lead to less.
-const ELEMENTS: u32 = 8;
-
-/// An action that is plain.
-#[derive(Clone, Copy, Default)]
-struct Step {
-    /// Word of the element.
-    word: u32,
-    via: u32,
-    target: u32,
-    /// Bytes of the target.
-    size: u32,
+/// A pointer that is to be followed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pointer {
+    value: u64,
+    /// The object that it is in, and the word of that.
+    key: u64,
+    hash: Hash,
+    /// Which of the type's actions follows it.
+    step: u32,
+    /// How many pointers what it leads to is from a root.
+    depth: u32,
 }
 
-impl Step {
-    fn new(via: u32, action: &Action, target: &Type) -> Option<Self> {
-        let plain = action.op == OP_POINTER
-            && action.flags == 0
-            && action.tag_mask == 0
-            && action.shift == 0
-            && action.extra == NONE
-            && (action.count.kind, action.count.value) == (OPERAND_CONSTANT, 1)
-            && action.offset.is_multiple_of(8)
-            && target.tail == NONE
-            && target.parameters == 0
-            && target.align <= 8
-            && u64::from(target.size) <= LARGE;
-        plain.then_some(Self {
-            word: action.offset / 8,
-            via,
-            target: action.target,
-            size: target.size,
-        })
+/// Pointers that wait for their turn.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    all: [Pointer; RING as usize],
+    /// Numbers of the first and of the next one, which grow.
+    head: u32,
+    tail: u32,
+}
+
+impl Ring {
+    pub(crate) const EMPTY: Self = Self {
+        all: [Pointer {
+            value: 0,
+            key: 0,
+            hash: Hash::NONE,
+            step: 0,
+            depth: 0,
+        }; RING as usize],
+        head: 0,
+        tail: 0,
+    };
+
+    #[inline]
+    fn len(&self) -> u32 {
+        self.tail.wrapping_sub(self.head)
+    }
+
+    #[inline]
+    fn get(&self, number: u32) -> &Pointer {
+        &self.all[(number % RING) as usize]
     }
 }
 
-/// What changes with each object.
+/// Where pointers are looked for next.
+struct Source {
+    type_index: u32,
+    /// The next object.
+    next: u32,
+    /// The one before it: index, word of the area, depth of what it leads to.
+    object: u32,
+    start: usize,
+    depth: u32,
+    /// The word of its next element, and how many elements there are from there on.
+    at: usize,
+    left: u32,
+}
+
+/// What changes with each pointer.
 #[derive(Clone, Copy)]
 struct Counters {
     objects: u32,
     stream_end: usize,
-    around: usize,
     bytes: u64,
     fixup: usize,
-    fixup_end: usize,
-    fixups: u32,
-    last: u64,
-    visited: Visited,
-    top: usize,
 }
 
 impl Counters {
@@ -80,14 +104,8 @@ impl Counters {
         Self {
             objects: state.objects,
             stream_end: state.stream_end,
-            around: state.around,
             bytes: state.bytes,
             fixup: state.fixups.at,
-            fixup_end: state.fixups.end,
-            fixups: state.fixups.count,
-            last: state.fixups.last,
-            visited: state.visited,
-            top: state.top,
         }
     }
 
@@ -95,25 +113,23 @@ impl Counters {
     fn store(&self, state: &mut State) {
         state.objects = self.objects;
         state.stream_end = self.stream_end;
-        state.around = self.around;
         state.bytes = self.bytes;
+        state.fixups.count += (self.fixup.wrapping_sub(state.fixups.at) / 2) as u32;
         state.fixups.at = self.fixup;
-        state.fixups.count = self.fixups;
-        state.fixups.last = self.last;
     }
 }
 
-/// First word of the record of object `index`.
 #[inline(always)]
-fn record_at(words: &[u64], index: u32) -> usize {
-    words
-        .len()
-        .wrapping_sub((index as usize).wrapping_add(1).wrapping_mul(OBJECT_WORDS))
+fn record(words: &[u64], index: u32) -> Option<&[u64; OBJECT_WORDS]> {
+    let records = words.as_rchunks().1;
+    records.get(records.len().wrapping_sub(index as usize + 1))
 }
 
 #[inline(always)]
-fn record(words: &[u64], index: u32) -> Option<[u64; OBJECT_WORDS]> {
-    words.get(record_at(words, index)..)?.first_chunk().copied()
+fn record_mut(words: &mut [u64], index: u32) -> Option<&mut [u64; OBJECT_WORDS]> {
+    let records = words.as_rchunks_mut().1;
+    let at = records.len().wrapping_sub(index as usize + 1);
+    records.get_mut(at)
 }
 
 impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
@@ -121,84 +137,52 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// the type of the first and all is ordinary. The first object that is not, and the
     /// first of its actions that is to be carried out, if that is not simply its first.
     #[inline(never)]
-    pub(crate) fn plain(&mut self, mut index: u32) -> (u32, Option<Rest>) {
+    pub(crate) fn plain(&mut self, index: u32) -> (u32, Option<Rest>) {
         let (_, type_index) = self.work.identity(index);
-        let mut steps = [Step::default(); MOST];
-        let Some((count, size)) = self.steps_of(type_index, &mut steps) else {
+        let longest = self.work.state.limits.string;
+        let Some(steps) = Steps::of(self.program, type_index, longest) else {
             return (index, None);
         };
-        let steps = steps.get(..count).unwrap_or(&[]);
-        if steps.is_empty() {
+        if steps.all().is_empty() {
             return (self.of_one_type(index, type_index), None);
         }
-        let mut now = Counters::load(self.work.state);
-        // The first object for which memory was not asked for.
-        let mut expected = index;
-        while index < now.objects {
-            let Some([address, kind, _, place]) = record(self.work.words, index) else {
-                break;
-            };
-            let elements = kind as u32;
-            if (kind >> 32) as u32 != type_index
-                || !address.is_multiple_of(8)
-                || elements > 1 && !size.is_multiple_of(8)
-            {
-                break;
+        let mut source = Source {
+            type_index,
+            next: index,
+            object: index,
+            start: 0,
+            depth: 0,
+            at: 0,
+            left: 0,
+        };
+        self.work.state.ring.head = 0;
+        self.work.state.ring.tail = 0;
+        loop {
+            let gone_through = self.find_pointers(&steps, &mut source);
+            let waiting = self.work.state.ring.len();
+            if waiting == 0 && gone_through == 0 {
+                return (source.next, None);
             }
-            if elements == 1 && index >= expected {
-                expected = self.expect_objects(&now, index, kind, steps);
-            }
-            if elements > ELEMENTS {
-                now.store(self.work.state);
-                let more = elements.saturating_mul(steps.len() as u32);
-                // Where there is no memory for that, it may still be enough.
-                let _ = Visited::expect(&mut self.work, self.program, more);
-                now = Counters::load(self.work.state);
-            }
-            let depth = (place as u32).saturating_add(1);
-            let mut at = (place >> 32) as usize;
-            for number in 0..elements {
-                if number % ELEMENTS == 0 && elements > 1 {
-                    let first = number.saturating_add(ELEMENTS);
-                    let batch = first..first.saturating_add(ELEMENTS).min(elements);
-                    for other in batch {
-                        let more = (other - number) as usize * (size / 8) as usize;
-                        self.expect_words(now.visited, at.wrapping_add(more), steps);
-                    }
-                }
-                for step in steps {
-                    let word = at.wrapping_add(step.word as usize);
-                    let value = self.work.area.get(word).copied().unwrap_or(0);
-                    if value == 0 {
-                        continue;
-                    }
-                    let offset = word.wrapping_sub((place >> 32) as usize) as u32;
-                    let from = [index, offset, depth];
-                    if self.follow(&mut now, step, value, from).is_none() {
-                        now.store(self.work.state);
-                        let via = step.via;
-                        return (index, Some(Rest { number, via }));
-                    }
-                    if self.work.state.stopped {
-                        now.store(self.work.state);
-                        return (index, None);
-                    }
-                }
-                at = at.wrapping_add((size / 8) as usize);
-                if number + 1 < elements {
-                    self.steps = self.steps.wrapping_add(1);
-                    if self.steps.is_multiple_of(STEPS_PER_LOOK) {
-                        now.store(self.work.state);
-                        if !self.look_at_clock() {
-                            return (index, None);
-                        }
-                    }
+            let mut followed = 0;
+            if waiting > 0 {
+                let batch = self.room_for(&steps, waiting.min(BATCH));
+                followed = if steps.strings {
+                    self.follow::<true>(&steps, batch)
+                } else {
+                    self.follow::<false>(&steps, batch)
+                };
+                let ring = &mut self.work.state.ring;
+                ring.head = ring.head.wrapping_add(followed);
+                if followed < batch || batch == 0 {
+                    return self.left_off(&steps);
                 }
             }
-            index += 1;
+            let before = self.steps / STEPS_PER_LOOK;
+            self.steps = self.steps.wrapping_add(gone_through + followed);
+            if self.steps / STEPS_PER_LOOK != before && !self.look_at_clock() {
+                return (source.object, None);
+            }
         }
-        now.store(self.work.state);
-        (index, None)
     }
 
     /// The first object from `index` on that is not of a type.
@@ -212,183 +196,273 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         index.saturating_add(same as u32)
     }
 
-    /// How many actions a type has, and its size, if all of them are plain.
+    /// The first pointer that waits is out of the ordinary: where that is.
+    #[cold]
     #[inline(never)]
-    fn steps_of(&self, type_index: u32, steps: &mut [Step; MOST]) -> Option<(usize, u32)> {
-        let view = self.program.type_at(type_index)?;
-        let count = view.action_count as usize;
-        if view.tail != NONE || count > MOST {
-            return None;
-        }
-        for (step, via) in steps.iter_mut().zip(view.first_action..).take(count) {
-            let action = self.program.action_at(via)?;
-            let target = self.program.type_at(action.target)?;
-            *step = Step::new(via, &action, &target)?;
-        }
-        Some((count, view.size))
+    fn left_off(&self, steps: &Steps) -> (u32, Option<Rest>) {
+        let ring = &self.work.state.ring;
+        let pointer = ring.get(ring.head);
+        let step = steps.get(pointer.step);
+        let words = (pointer.key as u32).wrapping_sub(step.word);
+        let rest = Rest {
+            number: words.checked_div(steps.size / 8).unwrap_or(0),
+            via: step.via,
+        };
+        ((pointer.key >> 32) as u32, Some(rest))
     }
 
-    /// Makes word `offset` of object `index` a pointer to the object at `value`, which is
-    /// `depth` pointers from a root. `None`: something is out of the ordinary, and
-    /// nothing has happened.
-    #[inline(always)]
-    fn follow(
-        &mut self,
-        now: &mut Counters,
-        step: &Step,
-        value: u64,
-        [index, offset, depth]: [u32; 3],
-    ) -> Option<()> {
-        if now.fixup == now.fixup_end {
-            now.store(self.work.state);
-            let grown = Fixups::grow(&mut self.work);
-            *now = Counters::load(self.work.state);
-            grown?;
-        }
-        let mut slot = self.find(now, step, value);
-        let object = match slot.object {
-            Some(object) => object,
-            None => {
-                if now.visited.is_full(now.objects.wrapping_add(1)) {
-                    now.store(self.work.state);
-                    let grown = Visited::grow(&mut self.work, self.program);
-                    *now = Counters::load(self.work.state);
-                    grown?;
-                    slot = self.find(now, step, value);
-                }
-                self.copy_plain(now, step, value, slot, [index, depth])?
+    /// Fills the ring, and asks for what the pointers lead to. How many objects or
+    /// elements were gone through; 0: the ring is full, or `source.next` is out of the
+    /// ordinary or not there yet.
+    #[inline(never)]
+    fn find_pointers(&mut self, steps: &Steps, source: &mut Source) -> u32 {
+        let stride = (steps.size / 8) as usize;
+        let mut gone_through = 0;
+        while self.work.state.ring.len() <= RING - MOST as u32 && gone_through < ELEMENTS {
+            if source.left == 0 && self.next_source(steps, source).is_none() {
+                break;
             }
-        };
-        // Room for its location was made with the object's own, or is now.
-        let end = now.stream_end.wrapping_add(now.around);
-        if end >= self.work.area.len() {
+            let (words, area) = (&*self.work.words, &*self.work.area);
+            let State { ring, visited, .. } = &mut *self.work.state;
+            let (table, head, mut tail) = (*visited, ring.head, ring.tail);
+            // The elements that there is room for: all of the same object.
+            while source.left > 0
+                && tail.wrapping_sub(head) <= RING - MOST as u32
+                && gone_through < ELEMENTS
+            {
+                for (number, step) in (0..).zip(steps.all()) {
+                    let word = source.at.wrapping_add(step.word as usize);
+                    let value = area.get(word).copied().unwrap_or(0);
+                    if value == 0 {
+                        continue;
+                    }
+                    self.memory.expect(value, step.expected.into());
+                    let hash = Hash::plain(value, step.target);
+                    if let Some(word) = table.first_word(words, hash) {
+                        self.memory.expect_own(word);
+                    }
+                    let offset = word.wrapping_sub(source.start) as u32;
+                    ring.all[(tail % RING) as usize] = Pointer {
+                        value,
+                        key: u64::from(source.object) << 32 | u64::from(offset),
+                        hash,
+                        step: number,
+                        depth: source.depth,
+                    };
+                    tail = tail.wrapping_add(1);
+                }
+                source.at = source.at.wrapping_add(stride);
+                source.left -= 1;
+                gone_through += 1;
+            }
+            ring.tail = tail;
+        }
+        gone_through
+    }
+
+    /// Begins with the elements of the next object, if it is ordinary.
+    #[inline(always)]
+    fn next_source(&mut self, steps: &Steps, source: &mut Source) -> Option<()> {
+        let index = source.next;
+        if index >= self.work.state.objects {
             return None;
         }
-        let key = u64::from(index) << 32 | u64::from(offset);
-        let link = Link { object, delta: 0 }.pack();
-        let pair = self.work.words.get_mut(now.fixup..)?.first_chunk_mut()?;
-        *pair = [key, link];
-        now.last = if key <= now.last && now.fixups > 0 {
-            u64::MAX
-        } else {
-            key
-        };
-        now.fixup += 2;
-        now.fixups += 1;
-        now.around += 1;
+        let [address, kind, _, place] = *record(self.work.words, index)?;
+        let elements = kind as u32;
+        let depth = (place as u32).saturating_add(1);
+        if (kind >> 32) as u32 != source.type_index
+            || !address.is_multiple_of(8)
+            || elements != 1 && (elements == 0 || !steps.size.is_multiple_of(8))
+            || depth > self.work.state.limits.depth
+        {
+            return None;
+        }
+        if elements > ELEMENTS {
+            let more = elements.saturating_mul(steps.all().len() as u32);
+            // Where there is no memory for that, it may still be enough.
+            let _ = Visited::expect(&mut self.work, self.program, more);
+        }
+        source.next = index.wrapping_add(1);
+        source.object = index;
+        source.start = (place >> 32) as usize;
+        source.depth = depth;
+        source.at = source.start;
+        source.left = elements;
         Some(())
     }
 
-    #[inline(always)]
-    fn find(&self, now: &Counters, step: &Step, address: u64) -> Slot {
-        let words = &*self.work.words;
-        let wanted = (address, step.target);
-        now.visited
-            .find_plain(words, address, step.target, |object| {
-                record(words, object)
-                    .is_some_and(|[address, kind, ..]| (address, (kind >> 32) as u32) == wanted)
-            })
+    /// How many of the next `wanted` pointers can be followed without a look at any
+    /// limit; 0: not even one.
+    #[inline(never)]
+    fn room_for(&mut self, steps: &Steps, wanted: u32) -> u32 {
+        let work = &mut self.work;
+        if work.state.fixups.at == work.state.fixups.end && Fixups::grow(work).is_none() {
+            return 0;
+        }
+        if u64::from(work.state.objects) >= work.state.visited.room()
+            && Visited::grow(work, self.program).is_none()
+        {
+            return 0;
+        }
+        let state = &*work.state;
+        let (limits, objects) = (&state.limits, state.objects);
+        let bytes = steps.largest();
+        let words = words_for(7, bytes.into()) as usize + room::OBJECT + 1;
+        let fixups = (state.fixups.end - state.fixups.at) / 2;
+        let table = state.visited.room() - u64::from(objects);
+        let most = limits.objects.min(u32::MAX - 1).saturating_sub(objects);
+        let few = u64::from(wanted).min(fixups as u64).min(table);
+        let mut few = few.min(u64::from(most)) as usize;
+        // Divisions only where it is tight.
+        let tight = |free: usize, each: usize, few: &mut usize| {
+            if free < *few * each {
+                *few = free.checked_div(each).unwrap_or(*few);
+            }
+        };
+        tight(work.free(), OBJECT_WORDS, &mut few);
+        tight(work.room(), words, &mut few);
+        let left = limits.bytes.saturating_sub(state.bytes);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        tight(left, bytes as usize, &mut few);
+        few as u32
     }
 
-    /// A copy of the object at `address`.
+    /// Follows the first `count` pointers, for which there is room. How many were
+    /// ordinary before one that is not.
+    #[inline(never)]
+    fn follow<const STRINGS: bool>(&mut self, steps: &Steps, count: u32) -> u32 {
+        let state = &*self.work.state;
+        let (before, table, head) = (state.objects, state.visited, state.ring.head);
+        let mut now = Counters::load(state);
+        let mut done = 0;
+        while done < count {
+            let pointer = *self.work.state.ring.get(head.wrapping_add(done));
+            let step = steps.get(pointer.step);
+            let mut slot = None;
+            if !table.has_none(self.work.words, pointer.hash) {
+                slot = Some(self.known(&pointer, step));
+            }
+            let object = match slot {
+                Some(Slot {
+                    object: Some(object),
+                    ..
+                }) => object,
+                _ => {
+                    let copied = self.copy_plain::<STRINGS>(&mut now, step, &pointer, table, slot);
+                    match copied {
+                        Some(object) => object,
+                        None => break,
+                    }
+                }
+            };
+            let words = &mut *self.work.words;
+            if let Some(word) = words.get(now.fixup.wrapping_add(FIXUPS_AHEAD)) {
+                self.memory.expect_own(word);
+            }
+            if let Some(word) = words.get_mut(now.fixup.wrapping_add(1)) {
+                *word = Link { object, delta: 0 }.pack();
+            }
+            if let Some(word) = words.get_mut(now.fixup) {
+                *word = pointer.key;
+            }
+            now.fixup += 2;
+            done += 1;
+        }
+        let Work { words, state, .. } = &mut self.work;
+        now.store(state);
+        state.around += done as usize + (now.objects - before) as usize * room::OBJECT;
+        for number in 0..done {
+            let key = state.ring.get(head.wrapping_add(number)).key;
+            state.fixups.last = after(state.fixups.last, key);
+        }
+        if now.objects > before {
+            for index in before..now.objects {
+                let address = record(words, index).map_or(state.lowest, |[address, ..]| *address);
+                state.reach(address, steps.largest().into());
+            }
+            state.largest = state.largest.max(steps.largest().into());
+        }
+        done
+    }
+
+    #[inline(never)]
+    fn known(&self, pointer: &Pointer, step: &Step) -> Slot {
+        let words = &*self.work.words;
+        let wanted = (pointer.value, step.target);
+        let table = self.work.state.visited;
+        table.look(words, pointer.hash, |object| {
+            record(words, object)
+                .is_some_and(|[address, kind, ..]| (*address, (kind >> 32) as u32) == wanted)
+        })
+    }
+
+    /// A copy of the object or string that `pointer` leads to. `None`: something is out
+    /// of the ordinary, and nothing has happened.
     #[inline(always)]
-    fn copy_plain(
+    fn copy_plain<const STRINGS: bool>(
         &mut self,
         now: &mut Counters,
         step: &Step,
-        address: u64,
-        slot: Slot,
-        [parent, depth]: [u32; 2],
+        pointer: &Pointer,
+        table: Visited,
+        slot: Option<Slot>,
     ) -> Option<u32> {
-        let length = u64::from(step.size);
-        let limits = &self.work.state.limits;
-        let words = words_for(address, length) as usize;
-        let (position, end) = (now.stream_end, now.stream_end.wrapping_add(words));
-        let records = (now.objects as usize)
-            .wrapping_add(1)
-            .wrapping_mul(OBJECT_WORDS);
-        let ordinary = address.checked_add(length).is_some()
-            && depth <= limits.depth
-            && now.objects < limits.objects
-            && now.objects < u32::MAX - 1
-            && now.bytes.wrapping_add(length) <= limits.bytes
-            && end.wrapping_add(now.around) + room::OBJECT <= self.work.area.len()
-            && now.top.wrapping_add(records) <= self.work.words.len();
-        if !ordinary {
-            return None;
+        let address = pointer.value;
+        let position = now.stream_end;
+        let mut depth = pointer.depth;
+        let (mut length, mut count) = (u64::from(step.size), 1);
+        address.checked_add(length)?;
+        if STRINGS && step.string {
+            let words = self.work.area.get_mut(position..)?;
+            let touched = position + words_for(address, length) as usize;
+            self.work.state.touched = self.work.state.touched.max(touched);
+            count = string::copy(self.memory, address, step.size, words)?;
+            length = u64::from(count);
+            // As near as what names it.
+            depth = depth.saturating_sub(1);
         }
-        let copy = self.work.area.get_mut(position..end)?;
-        if !(address | length).is_multiple_of(8) {
-            // What of the last word is not copied is zero, and of the first.
-            if let Some(last) = copy.last_mut() {
-                *last = 0;
+        let end = position.wrapping_add(words_for(address, length) as usize);
+        if !(STRINGS && step.string) {
+            let copy = self.work.area.get_mut(position..end)?;
+            if !(address | length).is_multiple_of(8) {
+                // What of the last word is not copied is zero, and of the first.
+                if let Some(last) = copy.last_mut() {
+                    *last = 0;
+                }
+                if let Some(first) = copy.first_mut() {
+                    *first = 0;
+                }
             }
-            if let Some(first) = copy.first_mut() {
-                *first = 0;
-            }
+            self.memory.read(address, step.size as usize, copy).ok()?;
         }
-        self.memory.read(address, step.size as usize, copy).ok()?;
+        if let Some(word) = self.work.area.get(position.wrapping_add(AREA_AHEAD)) {
+            self.memory.expect_own(word);
+        }
+        if let Some([word, ..]) = record(self.work.words, now.objects.wrapping_add(RECORDS_AHEAD)) {
+            self.memory.expect_own(word);
+        }
         let index = now.objects;
-        let at = record_at(self.work.words, index);
-        *self.work.words.get_mut(at..)?.first_chunk_mut()? = [
+        *record_mut(self.work.words, index)? = [
             address,
-            u64::from(step.target) << 32 | 1,
-            u64::from(parent) << 32 | u64::from(step.via),
+            u64::from(step.target) << 32 | u64::from(count),
+            pointer.key & !0xffff_ffff | u64::from(step.via),
             (position as u64) << 32 | u64::from(depth.min(DEEPEST)),
         ];
-        now.visited.write(self.work.words, slot, index);
-        let state = &mut *self.work.state;
-        state.objects = index;
-        state.reach(address, length);
-        state.largest = state.largest.max(length);
+        match slot {
+            Some(slot) => table.write(self.work.words, slot, index),
+            None => table.add(self.work.words, pointer.hash, index),
+        }
         now.objects = index + 1;
         now.stream_end = end;
-        now.around += room::OBJECT;
         now.bytes += length;
         if T::ENABLED {
             self.trace.event(Event::Object {
                 index,
                 address,
                 type_index: step.target,
-                count: 1,
+                count,
             });
         }
-        self.steps = self.steps.wrapping_add(1);
-        if self.steps.is_multiple_of(STEPS_PER_LOOK) {
-            now.store(self.work.state);
-            // Where it ends the capture, whoever follows words sees that.
-            self.look_at_clock();
-        }
         Some(index)
-    }
-
-    /// Asks for what a batch of objects leads to that comes after the next one, as far as
-    /// they are like the one of `kind`; when to do so again.
-    #[inline(never)]
-    fn expect_objects(&self, now: &Counters, index: u32, kind: u64, steps: &[Step]) -> u32 {
-        let first = index.saturating_add(AHEAD);
-        for ahead in first..first.saturating_add(BATCH).min(now.objects) {
-            if let Some([_, other, _, place]) = record(self.work.words, ahead)
-                && other == kind
-            {
-                self.expect_words(now.visited, (place >> 32) as usize, steps);
-            }
-        }
-        index.saturating_add(BATCH)
-    }
-
-    /// Asks for what the element at word `at` of the area leads to.
-    #[inline(always)]
-    fn expect_words(&self, visited: Visited, at: usize, steps: &[Step]) {
-        for step in steps {
-            let word = at.wrapping_add(step.word as usize);
-            let value = self.work.area.get(word).copied().unwrap_or(0);
-            if value != 0 {
-                self.memory.expect(value, step.size.into());
-                if let Some(word) = visited.first_word(self.work.words, value, step.target) {
-                    self.memory.expect_own(word);
-                }
-            }
-        }
     }
 }

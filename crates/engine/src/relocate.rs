@@ -17,18 +17,58 @@ const NAME_ROOM: usize = 64;
 /// The image's memory where it is now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
-    /// The stream's first word.
-    pub(crate) stream: usize,
-    /// Words of the image's memory in front of it.
-    pub(crate) lead: usize,
+    /// Its first word.
+    start: usize,
+    /// The stream's words from this one on moved by `rest` words, those in front of it by
+    /// `front` (modulo the size of a word).
+    split: usize,
+    front: usize,
+    rest: usize,
 }
 
 impl Memory {
-    /// Offset of the word at `position`, where the stream began at `stream` when it was
-    /// captured.
+    /// It begins at word `start`; the stream's words moved by `moved`.
+    pub(crate) fn moved(start: usize, moved: usize) -> Self {
+        Self {
+            start,
+            split: 0,
+            front: 0,
+            rest: moved,
+        }
+    }
+
+    /// It begins at word `start`; the stream's words in front of `split` moved by `moved`,
+    /// behind the others.
+    pub(crate) fn rotated(start: usize, split: usize, moved: usize) -> Self {
+        Self {
+            start,
+            split,
+            front: moved,
+            rest: 0,
+        }
+    }
+
+    /// Where the word is that was at `position` when it was captured.
     #[inline]
-    pub(crate) fn offset(&self, stream: usize, position: usize) -> u64 {
-        (position.wrapping_sub(stream).wrapping_add(self.lead)) as u64 * 8
+    fn word(&self, position: usize) -> usize {
+        let moved = if position < self.split {
+            self.front
+        } else {
+            self.rest
+        };
+        position.wrapping_add(moved)
+    }
+
+    /// Its offset in the image's memory.
+    #[inline]
+    pub(crate) fn offset(&self, position: usize) -> u64 {
+        self.word(position).wrapping_sub(self.start) as u64 * 8
+    }
+
+    /// The offset of the object at `address` whose record says that `place`.
+    #[inline]
+    pub(crate) fn offset_at(&self, place: u64, address: u64) -> u64 {
+        self.offset((place >> 32) as usize) + address % 8
     }
 
     /// Where in the image's memory `link` leads to.
@@ -36,7 +76,7 @@ impl Memory {
     pub(crate) fn target(&self, work: &Work<'_>, link: Link) -> u64 {
         let address = work.address(link.object);
         let (position, _) = work.place(link.object);
-        let start = self.offset(work.state.stream, position as usize) + address % 8;
+        let start = self.offset(position as usize) + address % 8;
         start.wrapping_add_signed(i64::from(link.delta))
     }
 }
@@ -48,41 +88,57 @@ fn word_of(work: &Work<'_>, fixup: &Fixup) -> usize {
     (position as usize).wrapping_add(fixup.word as usize)
 }
 
-/// Makes all pointers what they are in the image. Where `list` is given, their
-/// locations go to the words from there on; they are ascending then.
-pub(crate) fn pointers(work: &mut Work<'_>, memory: Memory, list: Option<usize>) {
+/// Makes all pointers what they are in the image.
+pub(crate) fn pointers(work: &mut Work<'_>, memory: Memory) {
     let Work { words, area, state } = work;
-    let words = &**words;
-    let stream = state.stream;
-    let moved = memory.stream.wrapping_sub(stream);
-    let mut next = list.unwrap_or(usize::MAX);
-    let more = usize::from(list.is_some());
     for [key, link] in state.fixups.pairs(words) {
-        if *link == FUNCTION {
-            continue;
+        if *link != FUNCTION {
+            relocate(words, area, memory, *key, *link);
         }
-        let link = Link::unpack(*link);
-        let (_, place) = address_and_place(words, (key >> 32) as u32);
-        let position = ((place >> 32) as usize).wrapping_add(*key as u32 as usize);
-        let (address, place) = address_and_place(words, link.object);
-        let target = memory.offset(stream, (place >> 32) as usize) + address % 8;
-        if let Some(word) = area.get_mut(position.wrapping_add(moved)) {
-            *word = target.wrapping_add_signed(link.delta.into());
-        }
-        if let Some(word) = area.get_mut(next) {
-            *word = memory.offset(stream, position);
-        }
-        next = next.wrapping_add(more);
     }
+}
+
+/// The same where all of them are ascending; their locations go to the words from `at`
+/// on, those in the objects in front of `first` behind all others.
+pub(crate) fn list_in_order(work: &mut Work<'_>, memory: Memory, at: usize, first: u32) {
+    let Work { words, area, state } = work;
+    let in_front = |[key, _]: &&[u64; 2]| ((key >> 32) as u32) < first;
+    let front = state.fixups.pairs(words).take_while(in_front).count();
+    let behind = at + state.fixups.pointers() - front;
+    let mut pairs = state.fixups.pairs(words);
+    for (next, [key, link]) in (behind..).zip(pairs.by_ref().take(front)) {
+        let offset = relocate(words, area, memory, *key, *link);
+        if let Some(word) = area.get_mut(next) {
+            *word = offset;
+        }
+    }
+    for (next, [key, link]) in (at..).zip(pairs) {
+        let offset = relocate(words, area, memory, *key, *link);
+        if let Some(word) = area.get_mut(next) {
+            *word = offset;
+        }
+    }
+}
+
+/// Makes one word a pointer; its offset in the image's memory.
+#[inline(always)]
+fn relocate(words: &[u64], area: &mut [u64], memory: Memory, key: u64, link: u64) -> u64 {
+    let link = Link::unpack(link);
+    let (_, place) = address_and_place(words, (key >> 32) as u32);
+    let position = ((place >> 32) as usize).wrapping_add(key as u32 as usize);
+    let (address, place) = address_and_place(words, link.object);
+    let target = memory.offset_at(place, address);
+    if let Some(word) = area.get_mut(memory.word(position)) {
+        *word = target.wrapping_add_signed(link.delta.into());
+    }
+    memory.offset(position)
 }
 
 /// Address and place of object `index`.
 #[inline]
 fn address_and_place(words: &[u64], index: u32) -> (u64, u64) {
-    let at = words
-        .len()
-        .wrapping_sub((index as usize + 1).wrapping_mul(OBJECT_WORDS));
-    match words.get(at..).and_then(<[u64]>::first_chunk) {
+    let records = words.as_rchunks::<OBJECT_WORDS>().1;
+    match records.get(records.len().wrapping_sub(index as usize + 1)) {
         Some([address, _, _, place]) => (*address, *place),
         None => (0, 0),
     }
@@ -191,10 +247,8 @@ fn sort(entries: &mut [u64], rest: &mut [u64]) {
 
 /// Makes the `count` listed words of the stream from `at` on offsets.
 pub(crate) fn to_offsets(work: &mut Work<'_>, memory: Memory, at: usize, count: usize) {
-    let stream = work.state.stream;
     let list = work.area.get_mut(at..at + count).unwrap_or(&mut []);
     for word in list {
-        let offset = (*word as usize).wrapping_sub(stream) + memory.lead;
-        *word = offset as u64 * 8;
+        *word = memory.offset(*word as usize);
     }
 }

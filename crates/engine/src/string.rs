@@ -107,3 +107,37 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         Some((first, done))
     }
 }
+
+/// Copies the string at `address` to the start of `words`, which has room for `limit`
+/// bytes, in pieces as above; its bytes, the NUL included. `None`: it is longer, or not
+/// all of it can be read.
+#[inline(never)]
+pub(crate) fn copy(
+    memory: &mut impl Memory,
+    address: u64,
+    limit: u32,
+    words: &mut [u64],
+) -> Option<u32> {
+    let limit = u64::from(limit);
+    *words.first_mut()? = 0;
+    let mut done = 0;
+    while done < limit {
+        let at = address.wrapping_add(done);
+        let part = (PIECE - at % PIECE).min(limit - done);
+        let (from, end) = (at % 8, at % 8 + part);
+        let first = ((address % 8 + done) / 8) as usize;
+        let piece = words.get_mut(first..first + end.div_ceil(8) as usize)?;
+        if !end.is_multiple_of(8) {
+            *piece.last_mut()? = 0;
+        }
+        memory.read(at, part as usize, piece).ok()?;
+        if let Some(nul) = word::find_nul(piece, from, end) {
+            // What is behind it in its word is none of the string.
+            let last = piece.get_mut((nul / 8) as usize)?;
+            *last &= u64::MAX >> (56 - 8 * (nul % 8));
+            return Some((done + nul - from + 1) as u32);
+        }
+        done += part;
+    }
+    None
+}

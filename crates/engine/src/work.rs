@@ -18,6 +18,7 @@ use kflat_abi::record::Record;
 
 use crate::fixups::Fixups;
 use crate::layout::DEEPEST;
+use crate::plain::Ring;
 use crate::room;
 use crate::visited::Visited;
 use crate::word;
@@ -107,7 +108,10 @@ impl Object {
 /// The records of `count` objects in the order of capture: address; type and count;
 /// parent and action; position and depth.
 #[inline]
-pub(crate) fn records(words: &[u64], count: u32) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> {
+pub(crate) fn records(
+    words: &[u64],
+    count: u32,
+) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> + Clone {
     words.as_rchunks().1.iter().rev().take(count as usize)
 }
 
@@ -197,6 +201,8 @@ pub struct State {
     pub(crate) fixups: Fixups,
     /// The table of visited objects.
     pub(crate) visited: Visited,
+    /// Pointers that are about to be followed.
+    pub(crate) ring: Ring,
 }
 
 impl State {
@@ -240,6 +246,7 @@ impl State {
             },
             fixups: Fixups::NONE,
             visited: Visited::NONE,
+            ring: Ring::EMPTY,
         }
     }
 

@@ -6,7 +6,7 @@ use kflat_abi::program::Program;
 
 use crate::apart;
 use crate::area::Area;
-use crate::environment::Symbols;
+use crate::environment::{Checksum, Symbols};
 use crate::extension;
 use crate::layout::{self, FIRST, Layout, MEMBER, NoRoom};
 use crate::order::Order;
@@ -14,7 +14,7 @@ use crate::relocate::{self, Memory, NAME};
 use crate::room::{self, root_name};
 use crate::sort::{self, COUNTERS};
 use crate::verify::Verified;
-use crate::work::{Link, State, Work, records};
+use crate::work::{Link, OBJECT_WORDS, State, Work, records};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Report {
 const SLACK: usize = 16;
 
 /// Writes the image of what [`capture`](crate::capture()) left in `work`, `area` and
-/// `state` to the start of `area`; `hit` goes into the extension.
+/// `state` to the start of `area`; `hit` goes into the extension, which has checksums.
 ///
 /// Words of the area that were used and are not part of the image are 0 then.
 /// Where it is too small for any image it is cleared, and the report says how many
@@ -50,6 +50,7 @@ pub fn write(
     (work, area, state): (&mut [u64], &mut [u64], &mut State),
     hit: &Hit,
     symbols: &mut impl Symbols,
+    checksum: &impl Checksum,
 ) -> Report {
     let Some(mut work) = Work::new(work, area, state) else {
         return Report::default();
@@ -80,7 +81,7 @@ pub fn write(
     }
     roots(&mut work, program, &sections);
     let image_size = symbol_map(&mut work, &sections, symbols);
-    let total_size = extension::write(&mut work, program, &sections, image_size, hit);
+    let total_size = extension::write(&mut work, program, &sections, image_size, hit, checksum);
     header(&mut work, program, &sections, image_size);
     let end = total_size.div_ceil(8) as usize;
     let touched = work.state.touched.max(work.state.stream_end);
@@ -130,7 +131,8 @@ pub(crate) struct Sections {
     pub(crate) fragment_count: usize,
     pub(crate) memory: Memory,
     /// A fragment may be several objects; if not, each object is one, in the order in
-    /// which they were captured.
+    /// which they were captured, but for those in front of the `first`: they come last.
+    first: u32,
     pub(crate) joined: bool,
 }
 
@@ -194,25 +196,33 @@ fn place(
         && slack * 8 >= work.state.before as usize
         && aligned(slack)
         && at == stream;
-    let lead = if stays {
-        slack
+    let mut first = 0;
+    let (memory, lead) = if stays {
+        (Memory::moved(start, 0), slack)
+    } else if in_order && let Some((index, split)) = turn(work, start) {
+        first = index;
+        let end = stream + words;
+        let moved = split - stream;
+        Area::new(work.area).shift(stream, end, moved);
+        work.state.stream_end = end + moved;
+        (Memory::rotated(start, split, words), split - start)
     } else {
         let before = (work.state.before as usize).div_ceil(8);
         let lead = (before + align - 1) & !(align - 1);
         Area::new(work.area).shift(at, start + lead, words);
         at = start + lead;
-        lead
+        (Memory::moved(start, at.wrapping_sub(stream)), lead)
     };
+    let end = start + lead + words;
     let mut area = Area::new(work.area);
     area.clear(start, start + lead);
     let behind = (work.state.behind as usize).div_ceil(8);
-    area.clear(at + words, at + words + behind + 1);
-    work.state.touched = work.state.touched.max(at + words + behind + 1);
-    let memory = Memory { stream: at, lead };
+    area.clear(end, end + behind + 1);
+    work.state.touched = work.state.touched.max(end + behind + 1);
     if in_order {
-        relocate::pointers(work, memory, Some(prefix));
+        relocate::list_in_order(work, memory, prefix, first);
     } else {
-        relocate::pointers(work, memory, None);
+        relocate::pointers(work, memory);
         relocate::to_offsets(work, memory, prefix, pointers + functions);
     }
     Sections {
@@ -222,9 +232,34 @@ fn place(
         start,
         memory_size: (lead + words) as u64 * 8 + u64::from(work.state.behind),
         fragment_count: layout.fragments,
+        first,
         memory,
         joined: layout.joined,
     }
+}
+
+/// The image's memory may begin with any object, and that with the first word at or
+/// behind `start` be where it is: then only those in front of it have to be moved, behind
+/// the last one. Index and word of that object, unless that would take too much room.
+fn turn(work: &Work<'_>, start: usize) -> Option<(u32, usize)> {
+    let state = &*work.state;
+    let words = state.stream_end - state.stream;
+    if start < state.stream || state.align > 8 || state.before > 0 {
+        return None;
+    }
+    let (mut from, mut to) = (0, state.objects);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if (work.place(middle).0 as usize) < start {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    let split = work.place(from).0 as usize;
+    let lead = split.checked_sub(start)?;
+    let fits = lead * SLACK <= words && lead <= work.room();
+    (from < state.objects && fits).then_some((from, split))
 }
 
 /// Section 6. Until the extension is written, a fragment's size is missing, and
@@ -244,8 +279,7 @@ fn fragments(work: &mut Work<'_>, sections: &Sections) {
             }
             if wanted {
                 let address = work.address(index);
-                let offset =
-                    sections.memory.offset(work.state.stream, position as usize) + address % 8;
+                let offset = sections.memory.offset(position as usize) + address % 8;
                 if let Some(pair) = work.area.get_mut(at..).and_then(<[u64]>::first_chunk_mut) {
                     *pair = [offset, address];
                 }
@@ -344,28 +378,51 @@ pub(crate) fn single_objects(
     origin: usize,
 ) -> Option<usize> {
     let count = work.state.objects as usize;
+    let first = (sections.first as usize).min(count);
     let memory = sections.memory;
-    let stream = work.state.stream;
     let (front, back) = work.area.split_at_mut_checked(origin)?;
     let fragments = front.get_mut(sections.fragments..)?.as_chunks_mut::<2>().0;
     let fragments = fragments.get_mut(..count)?;
     let (origins, objects) = back.split_at_mut_checked(count)?;
     let objects = objects.as_chunks_mut::<3>().0.get_mut(..count)?;
-    let places = fragments.iter_mut().zip(origins).zip(objects);
-    let (mut size, mut end) = (&mut 0, 0);
-    for (record, ((fragment, origin), object)) in records(work.words, count as u32).zip(places) {
+    let (front, behind) = fragments.split_at_mut_checked(count - first)?;
+    let (front_origins, behind_origins) = origins.split_at_mut_checked(count - first)?;
+    let (turned, objects) = objects.split_at_mut_checked(first)?;
+    let all = records(work.words, count as u32);
+    let turn = match all.clone().next() {
+        Some([address, _, _, place]) if first > 0 => memory.offset_at(*place, *address),
+        _ => sections.memory_size,
+    };
+    let places = front.iter_mut().zip(front_origins).zip(objects);
+    tile(all.clone().skip(first).zip(places), memory, turn);
+    let places = behind.iter_mut().zip(behind_origins).zip(turned);
+    tile(all.zip(places), memory, sections.memory_size);
+    Some(origin + 4 * count)
+}
+
+/// An object's record, and what becomes of it: its fragment, the original address of
+/// that, and the object in the extension.
+type Place<'a> = (
+    &'a [u64; OBJECT_WORDS],
+    ((&'a mut [u64; 2], &'a mut u64), &'a mut [u64; 3]),
+);
+
+/// Writes fragments that lie one behind the other, and end at offset `end`.
+#[inline(always)]
+fn tile<'a>(places: impl Iterator<Item = Place<'a>>, memory: Memory, end: u64) {
+    let (mut size, mut start) = (&mut 0, 0);
+    for (record, ((fragment, origin), object)) in places {
         let [address, kind, from, place] = *record;
-        let offset = memory.offset(stream, (place >> 32) as usize) + address % 8;
+        let offset = memory.offset_at(place, address);
         // Fragments tile the memory: padding belongs to the one before it.
-        *size = offset.wrapping_sub(end);
-        end = offset;
+        *size = offset.wrapping_sub(start);
+        start = offset;
         *fragment = [offset, 0];
         size = &mut fragment[1];
         *origin = address;
         *object = [offset, kind.rotate_left(32), from.rotate_left(32)];
     }
-    *size = sections.memory_size.wrapping_sub(end);
-    Some(origin + 4 * count)
+    *size = end.wrapping_sub(start);
 }
 
 /// Gives the fragments their sizes, and writes the original address of each to the

@@ -66,7 +66,13 @@ pub fn engine(data: &[u8]) {
             return;
         }
         let regions = (&mut work[..], &mut area[..], &mut state);
-        let report = write(&verified, regions, &Hit::default(), &mut machine);
+        let report = write(
+            &verified,
+            regions,
+            &Hit::default(),
+            &mut machine,
+            &kflat_engine::Software,
+        );
         let size = report.total_size as usize;
         if size > 0 {
             let words = area.iter().take(size.div_ceil(8));

@@ -84,7 +84,13 @@ pub(crate) fn image() -> Image {
     let regions = (&mut work[..], &mut area[..], &mut state);
     capture(&program, regions, &inputs, &mut List, &NoTime, &mut Quiet).unwrap();
     let regions = (&mut work[..], &mut area[..], &mut state);
-    let report = write(&program, regions, &Hit::default(), &mut List);
+    let report = write(
+        &program,
+        regions,
+        &Hit::default(),
+        &mut List,
+        &kflat_engine::Software,
+    );
     let mut bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.truncate(report.total_size as usize);
     let additions = Additions {

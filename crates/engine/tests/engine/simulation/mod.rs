@@ -8,7 +8,9 @@ pub(crate) mod program;
 pub(crate) mod random;
 
 use kflat_abi::extension::Hit;
-use kflat_engine::{Inputs, Quiet, Report, State, capture, required_words, verify, write};
+use kflat_engine::{
+    Inputs, Quiet, Report, Software, State, capture, required_words, verify, write,
+};
 
 use kernel::Kernel;
 use loader::Image;
@@ -60,7 +62,13 @@ pub(crate) fn run_in(
         pid: 42,
         ..Hit::default()
     };
-    let report = write(&verified, (&mut work, &mut area, &mut state), &hit, kernel);
+    let report = write(
+        &verified,
+        (&mut work, &mut area, &mut state),
+        &hit,
+        kernel,
+        &Software,
+    );
     if report.total_size == 0 {
         assert!(area.first().is_none_or(|word| *word == 0), "no header");
         return (report, None);
