@@ -1,6 +1,7 @@
 //! Memory of the kernel's, always fallible, always zeroed, freed on drop.
-//! C: `kflat_shim_alloc` (`kvzalloc` of `<linux/slab.h>`).
+//! C: `kflat_shim_alloc` (`kvzalloc` of `<linux/slab.h>`) and its kin.
 
+use core::ffi::c_void;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
@@ -19,12 +20,19 @@ unsafe impl Zeroed for u8 {}
 // SAFETY: An integer.
 unsafe impl Zeroed for u64 {}
 
+/// A function that gives so many bytes, zeroed, for `kflat_shim_free` to free.
+type Allocate = fn(u64) -> *mut c_void;
+
 /// Memory for `count` values of `T`, zeroed.
 fn reserve<T>(count: usize) -> Result<NonNull<T>> {
+    reserve_by(|size| ffi::kflat_shim_alloc(size), count)
+}
+
+fn reserve_by<T>(allocate: Allocate, count: usize) -> Result<NonNull<T>> {
     // The kernel aligns what it gives to 8 at least.
     const { assert!(align_of::<T>() <= 8) };
     let size = count.checked_mul(size_of::<T>()).ok_or(Error::ENOMEM)?;
-    let memory = ffi::kflat_shim_alloc(size.max(1) as u64);
+    let memory = allocate(size.max(1) as u64);
     NonNull::new(memory.cast()).ok_or(Error::ENOMEM)
 }
 
@@ -45,6 +53,22 @@ impl<T: Zeroed> Buffer<T> {
     pub(crate) fn new(count: usize) -> Result<Self> {
         Ok(Self {
             memory: reserve(count)?,
+            count,
+        })
+    }
+
+    /// The same, one object of `kmalloc`.
+    pub(crate) fn of_kmalloc(count: usize) -> Result<Self> {
+        Ok(Self {
+            memory: reserve_by(|size| ffi::kflat_shim_kmalloc(size), count)?,
+            count,
+        })
+    }
+
+    /// The same, one area of `vmalloc`.
+    pub(crate) fn of_vmalloc(count: usize) -> Result<Self> {
+        Ok(Self {
+            memory: reserve_by(|size| ffi::kflat_shim_vmalloc(size), count)?,
             count,
         })
     }
@@ -233,12 +257,12 @@ impl<T> Arc<T> {
     }
 
     /// The value's place as an opaque pointer, for [`borrow_raw`](Self::borrow_raw).
-    pub(crate) fn as_raw(&self) -> *mut core::ffi::c_void {
+    pub(crate) fn as_raw(&self) -> *mut c_void {
         self.counted.as_ptr().cast()
     }
 
     /// Gives the count to C, as an opaque pointer.
-    pub(crate) fn into_raw(self) -> *mut core::ffi::c_void {
+    pub(crate) fn into_raw(self) -> *mut c_void {
         let raw = self.as_raw();
         core::mem::forget(self);
         raw
@@ -248,7 +272,7 @@ impl<T> Arc<T> {
     ///
     /// # Safety
     /// `raw` is from `into_raw` of the same type, and has not been taken back.
-    pub(crate) unsafe fn add_owner(raw: *mut core::ffi::c_void) {
+    pub(crate) unsafe fn add_owner(raw: *mut c_void) {
         // SAFETY: The caller's; the count of the other owner stays C's.
         let other = core::mem::ManuallyDrop::new(unsafe { Self::from_raw(raw) });
         core::mem::forget(Self::clone(&other));
@@ -258,7 +282,7 @@ impl<T> Arc<T> {
     ///
     /// # Safety
     /// `raw` is from `into_raw` of the same type, and is taken back once.
-    pub(crate) unsafe fn from_raw(raw: *mut core::ffi::c_void) -> Self {
+    pub(crate) unsafe fn from_raw(raw: *mut c_void) -> Self {
         // SAFETY: `into_raw` never gives NULL.
         let counted = unsafe { NonNull::new_unchecked(raw.cast()) };
         Self { counted }
@@ -269,7 +293,7 @@ impl<T> Arc<T> {
     /// # Safety
     /// `raw` is from `into_raw` or `as_raw` of the same type, and the value has
     /// an owner while the reference lives.
-    pub(crate) unsafe fn borrow_raw<'a>(raw: *mut core::ffi::c_void) -> &'a T {
+    pub(crate) unsafe fn borrow_raw<'a>(raw: *mut c_void) -> &'a T {
         let counted: *const Counted<T> = raw.cast();
         // SAFETY: The caller keeps it alive; it is only ever borrowed shared.
         unsafe { &(*counted).value }

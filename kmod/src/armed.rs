@@ -73,6 +73,30 @@ impl Armed {
         false
     }
 
+    /// Begins the capture, if the call is the one. Not inlined: what it takes of the stack
+    /// is free again for the copying.
+    #[inline(never)]
+    fn enter(&self, call: &Call<'_>) -> Option<Entered<'_>> {
+        if self.goes_on() {
+            return None;
+        }
+        if !self.capture.is_for_current() {
+            self.capture.miss();
+            return None;
+        }
+        if !self.is_wanted(call) {
+            return None;
+        }
+        self.capture.enter(&self.ready, |hit, arguments, returned| {
+            *returned = call.returned();
+            hit.register_count = call.registers(&mut hit.registers);
+            hit.probe = call.address();
+            for (position, argument) in (0..).zip(arguments) {
+                *argument = call.argument(position).unwrap_or(0);
+            }
+        })
+    }
+
     fn halted(&self, entered: &mut Entered<'_>) -> Result {
         let pause = stop_machine::run(&mut || entered.copy())?;
         entered.paused(pause);
@@ -86,25 +110,7 @@ impl Handler for Armed {
     }
 
     fn hit(&self, call: &Call<'_>) -> Decision {
-        if self.goes_on() {
-            return Decision::RunOn;
-        }
-        if !self.capture.is_for_current() {
-            self.capture.miss();
-            return Decision::RunOn;
-        }
-        if !self.is_wanted(call) {
-            return Decision::RunOn;
-        }
-        let entered = self.capture.enter(&self.ready, |hit, arguments, returned| {
-            *returned = call.returned();
-            hit.register_count = call.registers(&mut hit.registers);
-            hit.probe = call.address();
-            for (position, argument) in (0..).zip(arguments) {
-                *argument = call.argument(position).unwrap_or(0);
-            }
-        });
-        let Some(mut entered) = entered else {
+        let Some(mut entered) = self.enter(call) else {
             return Decision::RunOn;
         };
         if self.capture.options.is(MODE_STOP_MACHINE) {

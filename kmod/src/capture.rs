@@ -321,14 +321,14 @@ pub(crate) struct Entered<'c> {
 impl Entered<'_> {
     /// Copies what the recipe leads to. Any context; at most 2 KiB of stack,
     /// which `check_object.py` checks.
-    #[inline(never)]
+    // Into its callers: a frame less.
+    #[inline(always)]
     pub(crate) fn copy(&mut self) {
         let data = &mut *self.data;
-        let ready = data.ready.clone();
-        let done = ready.and_then(|ready| match self.capture.options.owner {
-            None => copy_quietly(&ready, data),
-            Some(owner) => copy_and_log(&ready, data, owner),
-        });
+        let done = match self.capture.options.owner {
+            None => copy_quietly(data),
+            Some(owner) => copy_and_log(data, owner),
+        };
         if done.is_none() {
             data.prevented = abi::REASON_NO_MEMORY;
         }
@@ -377,7 +377,8 @@ fn inputs<'d>(
 
 // Not inlined: two engines in one function would take the stack of both.
 #[inline(never)]
-fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
+fn copy_quietly(data: &mut Data) -> Option<()> {
+    let ready = data.ready.as_deref()?;
     let inputs = inputs(
         ready,
         &data.arguments,
@@ -396,7 +397,8 @@ fn copy_quietly(ready: &Ready, data: &mut Data) -> Option<()> {
 }
 
 #[inline(never)]
-fn copy_and_log(ready: &Ready, data: &mut Data, owner: Owner) -> Option<()> {
+fn copy_and_log(data: &mut Data, owner: Owner) -> Option<()> {
+    let ready = data.ready.as_deref()?;
     let inputs = inputs(
         ready,
         &data.arguments,

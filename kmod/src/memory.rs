@@ -2,6 +2,7 @@
 
 mod allocation;
 
+use core::ffi::c_void;
 use core::ops::Range;
 
 use kflat_abi::program::Slabs;
@@ -46,12 +47,7 @@ impl Memory for KernelMemory {
         length: usize,
         words: &mut [u64],
     ) -> Result<(), Unreadable> {
-        let lead = (address % 8) as usize;
-        let room = words.len().saturating_mul(8).saturating_sub(lead);
-        if length > room {
-            return Err(Unreadable);
-        }
-        let into = words.as_mut_ptr().wrapping_byte_add(lead).cast();
+        let into = room(address, length, words)?;
         // SAFETY: As in `read`.
         let failed = unsafe { ffi::kflat_shim_memory_read_user(address, into, length as u64) };
         if failed == 0 { Ok(()) } else { Err(Unreadable) }
@@ -93,14 +89,19 @@ fn read(
     length: usize,
     words: &mut [u64],
 ) -> Result<(), Unreadable> {
-    let lead = (address % 8) as usize;
-    let room = words.len().saturating_mul(8).saturating_sub(lead);
-    if length > room {
-        return Err(Unreadable);
-    }
-    let into = words.as_mut_ptr().wrapping_byte_add(lead).cast();
+    let into = room(address, length, words)?;
     // SAFETY: `into` has room for `length` bytes, all of them in `words`; the
     // C side checks the address that is read.
     let failed = unsafe { ffi::kflat_shim_memory_read(cache, address, into, length as u64) };
     if failed == 0 { Ok(()) } else { Err(Unreadable) }
+}
+
+/// Where in `words` the `length` bytes at `address` go: at the same byte of a word.
+#[inline]
+fn room(address: u64, length: usize, words: &mut [u64]) -> Result<*mut c_void, Unreadable> {
+    let lead = (address % 8) as usize;
+    if length > words.len().saturating_mul(8).saturating_sub(lead) {
+        return Err(Unreadable);
+    }
+    Ok(words.as_mut_ptr().wrapping_byte_add(lead).cast())
 }

@@ -70,26 +70,6 @@ fn errno(reason: u32) -> Option<Error> {
 pub(crate) fn text(reason: u32) -> &'static str {
     match reason {
         0 => "complete",
-        abi::REASON_UNREADABLE => "not readable: not mapped, or not RAM",
-        abi::REASON_LIMIT_BYTES => "the recipe's limit of bytes was reached",
-        abi::REASON_LIMIT_OBJECTS => "the recipe's limit of objects was reached",
-        abi::REASON_LIMIT_DEPTH => "the recipe's limit of depth was reached",
-        abi::REASON_LIMIT_ELEMENTS => "more elements than the recipe's limit",
-        abi::REASON_LIMIT_TIME => "the recipe's time limit was reached",
-        abi::REASON_STRING_CUT => "a string had no end within its limit",
-        abi::REASON_NO_MEMORY => "the working memory is full: map a larger area",
-        abi::REASON_AREA_TOO_SMALL => "the area is too small for the image",
-        abi::REASON_NO_SYMBOL => "a function pointer has no symbol",
-        abi::REASON_NO_GLOBAL => "the kernel has no such global",
-        abi::REASON_LIST_DAMAGED => "a list does not lead back to its head",
-        abi::REASON_ATOMIC_CONTEXT => {
-            "the function was called in atomic context, where use_stop_machine is impossible"
-        }
-        abi::REASON_OVERFLOW => "an address or size overflows",
-        abi::REASON_UNALIGNED => "a pointer lies at an odd address and was not followed",
-        abi::REASON_EXPRESSION => "an expression of the recipe could not be computed",
-        abi::REASON_USER_ABSENT => "memory of the process is not present",
-        abi::REASON_NO_OBJECT => "in no allocated object whose bounds are known",
-        _ => "not captured",
+        reason => abi::reason_text(reason),
     }
 }

@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use kflat_abi::control::MAX_RECIPES;
+use kflat_abi::program::Slabs;
 use kflat_engine::{Rejection, Verified, verify};
 
 use crate::alloc::{Arc, Buffer, Table};
@@ -137,6 +138,14 @@ impl Registry {
         let recipe = found.cloned().ok_or(Error::ENOENT)?;
         recipe.enabled.fetch_add(1, Ordering::Relaxed);
         Ok(EnabledRecipe(recipe))
+    }
+
+    /// How the slab allocator describes its objects, by the first recipe that tells.
+    pub(crate) fn slabs(&self) -> Slabs {
+        let recipes = self.recipes.lock();
+        let verified = recipes.iter().filter_map(|recipe| recipe.verified());
+        let mut told = verified.map(|verified| verified.program().slabs());
+        told.find(|slabs| slabs.cache != 0).unwrap_or_default()
     }
 
     /// Calls `f` with each name, in the order of loading.

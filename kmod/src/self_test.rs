@@ -5,13 +5,14 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use kflat_abi::extension::MODE_TEST;
 use kflat_engine::Clock;
-use kflat_self_tests::memory::{Addresses, Put};
+use kflat_self_tests::memory::{Addresses, Allocator, MAX_ALLOCATIONS, Put, place};
 use kflat_self_tests::{ALIGNMENT, GLOBAL_WORDS, PER_CPU_MARK, SelfTest, assemble, size};
 
 use crate::alloc::Buffer;
 use crate::clock::Monotonic;
 use crate::error::{Error, Result};
 use crate::ffi_memory as ffi;
+use crate::module::module;
 use crate::registry::Recipe;
 
 /// What function pointers lead to ([`kflat_self_tests::FUNCTION`]).
@@ -52,16 +53,18 @@ impl Clock for CaptureClock {
     }
 }
 
-/// The recipe that captures a test's data. `ENOMEM`.
+/// The recipe that captures a test's data. How the slab allocator describes its objects
+/// only a recipe of a client can tell. `ENOMEM`.
 pub(crate) fn recipe(test: &SelfTest) -> Result<Recipe> {
     let mut program = Buffer::new(size(test))?;
-    assemble(test, &mut program);
+    assemble(test, module().registry.slabs(), &mut program);
     Recipe::new(program, Buffer::new(0)?).map_err(|_| Error::EINVAL)
 }
 
 /// A test's data in kernel memory.
 pub(crate) struct Scene {
     _memory: Buffer<u64>,
+    _allocations: [Option<Buffer<u64>>; MAX_ALLOCATIONS],
     addresses: Addresses,
 }
 
@@ -71,9 +74,21 @@ impl Scene {
         let mut memory = Buffer::<u64>::new(test.words + ALIGNMENT as usize / 8)?;
         let start = memory.as_ptr().addr() as u64;
         let base = start.next_multiple_of(ALIGNMENT);
+        let mut allocations = [const { None }; MAX_ALLOCATIONS];
+        let mut starts = [0; MAX_ALLOCATIONS];
+        let places = allocations.iter_mut().zip(&mut starts);
+        for (allocation, (place, start)) in test.allocations.iter().zip(places) {
+            let buffer = match allocation.allocator {
+                Allocator::Kmalloc => Buffer::<u64>::of_kmalloc(allocation.words),
+                Allocator::Vmalloc => Buffer::of_vmalloc(allocation.words),
+            }?;
+            *start = buffer.as_ptr().addr() as u64;
+            *place = Some(buffer);
+        }
         let function: extern "C" fn(u64) -> u64 = kflat_self_test_function;
         let addresses = Addresses {
             memory: base,
+            allocations: starts,
             // A constant address inside of a function would be a jump target without
             // ENDBR to objtool.
             function: core::hint::black_box(function as usize as u64),
@@ -84,12 +99,19 @@ impl Scene {
         kflat_self_test_looks.store(0, Ordering::Relaxed);
         let skipped = (base - start) as usize / 8;
         (test.build)(&mut Put::new(&mut |at, word| {
-            if let Some(into) = memory.get_mut(skipped + at) {
+            let (allocation, at) = place(at as u64);
+            let into = match allocation {
+                None => memory.get_mut(skipped + at as usize),
+                Some(index) => (allocations.get_mut(index).and_then(Option::as_mut))
+                    .and_then(|buffer| buffer.get_mut(at as usize)),
+            };
+            if let Some(into) = into {
                 *into = word.value(&addresses);
             }
         }));
         Ok(Self {
             _memory: memory,
+            _allocations: allocations,
             addresses,
         })
     }

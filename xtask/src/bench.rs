@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Leave out what is measured in a guest
     #[arg(long)]
     no_guest: bool,
+    /// Measure nothing but that
+    #[arg(long, conflicts_with = "no_guest")]
+    guest_only: bool,
     /// Kernel of the guest: a series (6.1, 6.12, 7.x), a suite or a release
     #[arg(long, default_value = "6.12")]
     kernel: String,
@@ -64,8 +67,12 @@ impl fmt::Display for Case {
 
 /// Measures, and prints and keeps what came of it. It fails if a case falls short.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let shapes = native::measure(options.repetitions)?;
-    let mut cases = native::cases(&shapes);
+    let shapes = if options.guest_only {
+        None
+    } else {
+        Some(native::measure(options.repetitions)?)
+    };
+    let mut cases = shapes.as_deref().map(native::cases).unwrap_or_default();
     print(&cases);
     let figures = if options.no_guest {
         None
@@ -76,10 +83,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     print(&counted);
     cases.extend(counted);
     let path = workspace::target().join("bench.json");
-    let text = serde_json::to_string_pretty(&json(&cases, &shapes, figures.as_ref()))?;
+    let text = serde_json::to_string_pretty(&json(&cases, shapes.as_deref(), figures.as_ref()))?;
     fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
     if !options.no_page {
-        page::renew(&shapes, figures.as_ref())?;
+        page::renew(shapes.as_deref(), figures.as_ref())?;
     }
     let short = cases.iter().filter(|case| !case.is_ok()).count();
     if short > 0 {
@@ -95,7 +102,7 @@ fn print(cases: &[Case]) {
     }
 }
 
-fn json(cases: &[Case], shapes: &[Shape], figures: Option<&Figures>) -> serde_json::Value {
+fn json(cases: &[Case], shapes: Option<&[Shape]>, figures: Option<&Figures>) -> serde_json::Value {
     let cases: Vec<_> = cases
         .iter()
         .map(|case| {

@@ -59,7 +59,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let spec = Spec {
         kernel: kernel.clone(),
         levels: Levels::Four,
-        counting: None,
         cpus: 1,
         memory: "1G".to_owned(),
         modules: vec![modules.kflat],

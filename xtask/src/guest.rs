@@ -69,7 +69,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         } else {
             Levels::Four
         },
-        counting: None,
         cpus: options.smp,
         memory: options.mem.clone(),
         modules,

@@ -27,7 +27,7 @@ const PACKAGES: &[&str] = &[
     "python3-venv",
     // Harnesses in C and C++: compilers, address sanitizer, fuzzer.
     "clang",
-    "libclang-rt-19-dev",
+    "libclang-rt-dev",
     "gcc",
     "g++",
     "libc6-dev",

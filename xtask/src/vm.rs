@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 
 use crate::buildroot::BuildRoot;
 use crate::kernels::Kernel;
+use channel::Channel;
 
 /// Depth of the page tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,17 +44,19 @@ pub(crate) enum Work {
     Command(Vec<OsString>),
     /// A shell on this terminal.
     Shell { rows: u16, columns: u16 },
+    /// A program, which needs nothing but itself, on a clock that counts instructions, one
+    /// a nanosecond. The guest has one CPU and nothing of the host but serial lines with
+    /// always room for what is written: what is done twice takes the same time twice.
+    Counted {
+        program: PathBuf,
+        arguments: Vec<OsString>,
+    },
 }
 
-/// What is done on a clock that counts instructions, one a nanosecond. It comes before
-/// anything that reaches the host, so that nothing in it is by chance: what is done twice
-/// takes the same time twice. What it prints is in the guest's `/tmp/counted`.
-#[derive(Debug, Clone)]
-pub(crate) struct Counting {
-    /// A program that needs nothing but itself.
-    pub(crate) program: PathBuf,
-    /// Its arguments.
-    pub(crate) arguments: Vec<OsString>,
+impl Work {
+    pub(crate) fn is_counted(&self) -> bool {
+        matches!(self, Self::Counted { .. })
+    }
 }
 
 /// A guest to be.
@@ -63,8 +66,6 @@ pub(crate) struct Spec {
     pub(crate) kernel: Kernel,
     /// Depth of its page tables.
     pub(crate) levels: Levels,
-    /// Its clock counts instructions. One CPU only.
-    pub(crate) counting: Option<Counting>,
     /// Number of CPUs.
     pub(crate) cpus: u32,
     /// Memory, as QEMU takes it: `1G`.
@@ -72,7 +73,7 @@ pub(crate) struct Spec {
     /// Kernel objects to load, in this order; unloaded again at the end.
     pub(crate) modules: Vec<PathBuf>,
     /// A directory that the guest sees as `/share`, for both to write; its
-    /// `bin` is on the guest's path.
+    /// `bin` is on the guest's path. One that counts sees nothing.
     pub(crate) share: PathBuf,
     /// What to do in it.
     pub(crate) work: Work,
@@ -136,7 +137,7 @@ fn boot(
         .context("can't create a temporary directory")?;
     let initramfs = scratch.path().join("initramfs");
     fs::write(&initramfs, initramfs::build(root, spec)?)?;
-    let channels = channel::Listeners::bind(scratch.path())?;
+    let channels = channel::Listeners::bind(scratch.path(), Channel::all(&spec.work))?;
     let command = qemu::command(root, spec, accelerator, scratch.path());
     watch::watch(command, channels, spec, output)
 }

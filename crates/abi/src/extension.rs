@@ -4,6 +4,7 @@
 //! [`Header`], then `count` x [`Entry`], then the entries' payloads, each at a
 //! multiple of 8. A reader skips kinds that it does not know.
 
+pub use crate::reason::*;
 use crate::record::record;
 
 /// The bytes `KFLATEXT`, little-endian.
@@ -120,48 +121,6 @@ record! {
         reserved: u64,
     }
 }
-
-/// The address is not mapped, not RAM, or faulted when it was read.
-pub const REASON_UNREADABLE: u32 = 1;
-/// The program's limit of bytes was reached; detail: the limit.
-pub const REASON_LIMIT_BYTES: u32 = 2;
-/// The program's limit of objects was reached; detail: the limit.
-pub const REASON_LIMIT_OBJECTS: u32 = 3;
-/// The program's limit of depth was reached; detail: the limit.
-pub const REASON_LIMIT_DEPTH: u32 = 4;
-/// A count or list exceeds the limit of elements; detail: the limit.
-pub const REASON_LIMIT_ELEMENTS: u32 = 5;
-/// The time limit was reached; detail: the limit in nanoseconds.
-pub const REASON_LIMIT_TIME: u32 = 6;
-/// A string had no NUL within the limit; detail: the limit in bytes.
-pub const REASON_STRING_CUT: u32 = 7;
-/// The working memory that was set aside is full; detail: its bytes.
-pub const REASON_NO_MEMORY: u32 = 8;
-/// The area is too small for the image; detail: the bytes needed.
-pub const REASON_AREA_TOO_SMALL: u32 = 9;
-/// A function pointer has no symbol; detail: its value.
-pub const REASON_NO_SYMBOL: u32 = 10;
-/// A global that the program names does not exist; `via` is its root.
-pub const REASON_NO_GLOBAL: u32 = 11;
-/// A list does not lead back to its head; detail: elements walked.
-pub const REASON_LIST_DAMAGED: u32 = 12;
-/// The capture needs a context that may sleep, and the hit had none.
-pub const REASON_ATOMIC_CONTEXT: u32 = 13;
-/// An address or size overflows; detail: the value.
-pub const REASON_OVERFLOW: u32 = 14;
-/// Further diagnostics had no room; detail: how many.
-pub const REASON_DIAGNOSTICS_DROPPED: u32 = 15;
-/// A pointer does not lie at a multiple of 8 and was not followed.
-pub const REASON_UNALIGNED: u32 = 16;
-/// An expression failed: it read memory that can't be read (the address), left
-/// its object or divided by zero; detail: the expression.
-pub const REASON_EXPRESSION: u32 = 17;
-/// Memory of a process that is not present; only a context that may sleep can
-/// bring it in.
-pub const REASON_USER_ABSENT: u32 = 18;
-/// An address is in no object that an allocator gave out, or the object's bounds
-/// are not known.
-pub const REASON_NO_OBJECT: u32 = 19;
 
 record! {
     /// Bytes of *memory* that changed in the kernel while the capture ran.

@@ -2,7 +2,8 @@
 
 use core::fmt::{self, Write};
 
-use crate::{control, extension, uapi};
+use crate::reason::REASONS;
+use crate::{control, uapi};
 
 /// A struct that can print itself as C.
 pub trait CStruct {
@@ -67,53 +68,19 @@ pub fn write_header(out: &mut impl Write) -> fmt::Result {
         "#define KFLAT_ENABLE_ALSO _IOW('k', 39, struct kflat_enable_also)\n\n",
     ))?;
 
-    for (name, value) in CONSTANTS {
+    for (name, value) in STATES.iter().chain(REASONS) {
         writeln!(out, "#define {name} {value}")?;
     }
     out.write_str("\n#endif /* KFLAT_UAPI_H */\n")
 }
 
-/// The numbers that status and diagnostics speak in.
-const CONSTANTS: &[(&str, u32)] = &[
+/// The numbers that a status speaks in.
+const STATES: &[(&str, u32)] = &[
     ("KFLAT_STATE_IDLE", control::STATE_IDLE),
     ("KFLAT_STATE_ARMED", control::STATE_ARMED),
     ("KFLAT_STATE_CAPTURING", control::STATE_CAPTURING),
     ("KFLAT_STATE_READY", control::STATE_READY),
     ("KFLAT_STATE_FAILED", control::STATE_FAILED),
-    ("KFLAT_REASON_UNREADABLE", extension::REASON_UNREADABLE),
-    ("KFLAT_REASON_LIMIT_BYTES", extension::REASON_LIMIT_BYTES),
-    (
-        "KFLAT_REASON_LIMIT_OBJECTS",
-        extension::REASON_LIMIT_OBJECTS,
-    ),
-    ("KFLAT_REASON_LIMIT_DEPTH", extension::REASON_LIMIT_DEPTH),
-    (
-        "KFLAT_REASON_LIMIT_ELEMENTS",
-        extension::REASON_LIMIT_ELEMENTS,
-    ),
-    ("KFLAT_REASON_LIMIT_TIME", extension::REASON_LIMIT_TIME),
-    ("KFLAT_REASON_STRING_CUT", extension::REASON_STRING_CUT),
-    ("KFLAT_REASON_NO_MEMORY", extension::REASON_NO_MEMORY),
-    (
-        "KFLAT_REASON_AREA_TOO_SMALL",
-        extension::REASON_AREA_TOO_SMALL,
-    ),
-    ("KFLAT_REASON_NO_SYMBOL", extension::REASON_NO_SYMBOL),
-    ("KFLAT_REASON_NO_GLOBAL", extension::REASON_NO_GLOBAL),
-    ("KFLAT_REASON_LIST_DAMAGED", extension::REASON_LIST_DAMAGED),
-    (
-        "KFLAT_REASON_ATOMIC_CONTEXT",
-        extension::REASON_ATOMIC_CONTEXT,
-    ),
-    ("KFLAT_REASON_OVERFLOW", extension::REASON_OVERFLOW),
-    (
-        "KFLAT_REASON_DIAGNOSTICS_DROPPED",
-        extension::REASON_DIAGNOSTICS_DROPPED,
-    ),
-    ("KFLAT_REASON_UNALIGNED", extension::REASON_UNALIGNED),
-    ("KFLAT_REASON_EXPRESSION", extension::REASON_EXPRESSION),
-    ("KFLAT_REASON_USER_ABSENT", extension::REASON_USER_ABSENT),
-    ("KFLAT_REASON_NO_OBJECT", extension::REASON_NO_OBJECT),
 ];
 
 fn c_struct<S: CStruct>(out: &mut impl Write) -> fmt::Result {

@@ -24,5 +24,6 @@ pub mod extension;
 pub mod header;
 pub mod image;
 pub mod program;
+mod reason;
 pub mod record;
 pub mod uapi;

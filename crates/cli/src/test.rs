@@ -4,8 +4,10 @@ use std::fs;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result, bail};
+use kflat_abi::program::Slabs;
 use kflat_device::{Device, Session, TestOptions};
 use kflat_image::Image;
+use kflat_self_tests::SelfTest;
 use kflat_self_tests::check::{Outcome, check};
 
 use crate::size;
@@ -47,16 +49,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         return Ok(());
     }
+    let slabs = kflat_btf::kernel::vmlinux()
+        .ok()
+        .and_then(|btf| kflat_recipe::slab_layout(&btf));
     let (mut passed, mut failed, mut left_out) = (0, 0, 0);
     for name in &names {
         let known = kflat_self_tests::find(name);
-        // Asked for by name it is run, and the module says why it can't be.
-        if arguments.all && arguments.stop_machine && known.is_some_and(|test| test.needs_process) {
+        let why_not = known.and_then(|test| {
+            if test.needs_process && arguments.stop_machine {
+                return Some("not with --stop-machine");
+            }
+            (test.needs_slabs && slabs.is_none())
+                .then_some("how this kernel lays out slab objects is not known")
+        });
+        // Asked for by name it is run, and it is seen why it can't be.
+        if let (Some(why), true) = (why_not, arguments.all) {
             left_out += 1;
-            writeln!(out, "test {name} ... left out: not with --stop-machine")?;
+            writeln!(out, "test {name} ... left out: {why}")?;
             continue;
         }
-        match test(&session, name, arguments) {
+        match test(&session, name, slabs, arguments) {
             Ok(()) => {
                 passed += 1;
                 writeln!(out, "test {name} ... ok")?;
@@ -80,15 +92,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// The image must be what the test's description says.
-fn test(session: &Session, name: &str, arguments: &Arguments) -> Result<()> {
+fn test(session: &Session, name: &str, slabs: Option<Slabs>, arguments: &Arguments) -> Result<()> {
     let options = TestOptions {
         debug: arguments.debug,
         stop_machine: arguments.stop_machine,
         discard: false,
     };
-    let report = session.run_test(name, &options)?;
+    let known = kflat_self_tests::find(name);
+    let report = match (known, slabs) {
+        (Some(test), Some(slabs)) if test.needs_slabs => {
+            tell(session.device(), test, slabs)?;
+            let report = session.run_test(name, &options);
+            session.device().unload(name)?;
+            report
+        }
+        _ => session.run_test(name, &options),
+    }?;
     let image = session.captured(&report);
-    let Some(test) = kflat_self_tests::find(name) else {
+    let Some(test) = known else {
         // Of a newer module: all that can be said is that the image is sound.
         Image::open(image)?;
         bail!("the module has a test that this version of kflat can't check");
@@ -100,6 +121,15 @@ fn test(session: &Session, name: &str, arguments: &Arguments) -> Result<()> {
         cpus: possible_cpus()?,
     };
     Ok(check(test, &outcome)?)
+}
+
+/// Tells the module how slab objects are laid out: by a recipe, the test's own.
+fn tell(device: &Device, test: &SelfTest, slabs: Slabs) -> Result<()> {
+    let mut program = vec![0; kflat_self_tests::size(test)];
+    kflat_self_tests::assemble(test, slabs, &mut program);
+    // One may be left of a run that was interrupted.
+    let _ = device.unload(test.name);
+    Ok(device.load_recipe(&program, &[])?)
 }
 
 /// How many CPUs the machine may have.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+pub use kflat_abi::extension::reason_text as reason;
 use kflat_abi::extension::{self as abi, Diagnostic, Hit, NO_OBJECT};
 use kflat_abi::image::Header;
 use kflat_abi::program::Program;
@@ -268,33 +269,6 @@ pub fn sentence(diagnostic: &Diagnostic) -> String {
         abi::REASON_DIAGNOSTICS_DROPPED => format!("{text}: {detail}"),
         abi::REASON_UNREADABLE if detail > 0 => format!("{text}{address} ({detail} bytes)"),
         _ => format!("{text}{address}"),
-    }
-}
-
-/// What a `abi::extension::REASON_*` means.
-#[must_use]
-pub fn reason(reason: u32) -> &'static str {
-    match reason {
-        abi::REASON_UNREADABLE => "unreadable",
-        abi::REASON_LIMIT_BYTES => "the limit of bytes was reached",
-        abi::REASON_LIMIT_OBJECTS => "the limit of objects was reached",
-        abi::REASON_LIMIT_DEPTH => "the limit of depth was reached",
-        abi::REASON_LIMIT_ELEMENTS => "more elements than the limit",
-        abi::REASON_LIMIT_TIME => "the time limit was reached",
-        abi::REASON_STRING_CUT => "a string longer than its limit, cut off",
-        abi::REASON_NO_MEMORY => "the working memory is full",
-        abi::REASON_AREA_TOO_SMALL => "the area is too small for the image",
-        abi::REASON_NO_SYMBOL => "a function without a symbol",
-        abi::REASON_NO_GLOBAL => "no such global",
-        abi::REASON_LIST_DAMAGED => "a list that does not lead back to its head",
-        abi::REASON_ATOMIC_CONTEXT => "needs a context that may sleep, which the hit was not in",
-        abi::REASON_OVERFLOW => "an address or size overflows",
-        abi::REASON_DIAGNOSTICS_DROPPED => "further ones that were not recorded",
-        abi::REASON_UNALIGNED => "a pointer that is not aligned",
-        abi::REASON_EXPRESSION => "an expression of the recipe could not be computed",
-        abi::REASON_USER_ABSENT => "memory of the process that is not present",
-        abi::REASON_NO_OBJECT => "in no allocated object whose bounds are known",
-        _ => "for a reason that this version does not know",
     }
 }
 

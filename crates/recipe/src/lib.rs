@@ -45,3 +45,4 @@ pub use generate::{
 };
 pub use include::KNOWLEDGE;
 pub use layout::{Difference, LayoutError, check_layout};
+pub use slabs::layout as slab_layout;

@@ -6,7 +6,8 @@ use kflat_btf::{Btf, NamedKind, TypeId};
 
 /// Offsets for the module; `None`: this kernel's BTF does not have them, or its
 /// allocator is another one than SLUB.
-pub(crate) fn layout(btf: &Btf) -> Option<Slabs> {
+#[must_use]
+pub fn layout(btf: &Btf) -> Option<Slabs> {
     let cache = btf.find(NamedKind::Struct, "kmem_cache")?;
     // SLAB, which Linux 6.8 did away with, lays out its slabs in another way.
     btf.field(cache, "oo")?;

@@ -3,8 +3,8 @@
 use kflat_abi::program::code::{self, Instruction};
 use kflat_abi::program::{
     Action, CASE_DEFAULT, Case, Extra, Global, Header, MAGIC, NONE, OPERAND_CONSTANT,
-    OPERAND_EXPRESSION, OPERAND_MEMBER, OPERAND_UNTIL, Operand, Root, TYPE_HAS_POINTERS, Table,
-    Type, VERSION,
+    OPERAND_EXPRESSION, OPERAND_MEMBER, OPERAND_UNTIL, Operand, Root, Slabs, TYPE_HAS_POINTERS,
+    Table, Type, VERSION,
 };
 use kflat_abi::record::Record;
 
@@ -23,7 +23,8 @@ pub fn size(test: &SelfTest) -> usize {
 }
 
 /// Writes the test's program to `bytes`, which are zero and as many as [`size`] says.
-pub fn assemble(test: &SelfTest, bytes: &mut [u8]) {
+/// `slabs`: how the kernel's slab allocator describes its objects, as far as it is known.
+pub fn assemble(test: &SelfTest, slabs: Slabs, bytes: &mut [u8]) {
     let mut counted = Assembler::default();
     counted.program(test, &mut []);
     let mut writing = Assembler {
@@ -53,6 +54,7 @@ pub fn assemble(test: &SelfTest, bytes: &mut [u8]) {
         code: table(CODE),
         globals: table(GLOBALS),
         limits: test.program.limits,
+        slabs,
         ..Header::ZERO
     };
     // There is room: `size` counts it.

@@ -8,11 +8,12 @@
 //!
 //! - [`memory`] describes data, [`program`] programs, [`expected`] images.
 //! - The tests: `pointers`, `arrays`, `strings`, `lists`, `trees`, `choices`, `roots`,
-//!   `surroundings`, `limits`.
+//!   `surroundings`, `allocations`, `limits`.
 
 #![cfg_attr(not(feature = "check"), no_std)]
 #![deny(unsafe_code)]
 
+mod allocations;
 mod arrays;
 mod assemble;
 #[cfg(feature = "check")]
@@ -30,7 +31,7 @@ mod surroundings;
 mod trees;
 
 use expected::Expected;
-use memory::{Put, Word, to};
+use memory::{Allocation, Put, Word, to};
 use program::{Program, Root, argument, pointer};
 
 pub use assemble::{assemble, size};
@@ -56,6 +57,9 @@ pub struct SelfTest {
     /// Words of memory that its data takes. They begin at a multiple of
     /// [`ALIGNMENT`].
     pub words: usize,
+    /// What allocators give it beside that, at most
+    /// [`MAX_ALLOCATIONS`](memory::MAX_ALLOCATIONS).
+    pub allocations: &'static [Allocation],
     /// Writes the data.
     pub build: fn(&mut Put<'_>),
     /// The arguments that a function called with the data would have.
@@ -65,6 +69,9 @@ pub struct SelfTest {
     /// It captures memory of the process, which can't be while all other CPUs are
     /// halted.
     pub needs_process: bool,
+    /// It captures slab objects: how the kernel's allocator describes them, the module
+    /// has to be told (`Slabs` of [`assemble`]).
+    pub needs_slabs: bool,
     /// What must be in the image.
     pub image: Expected,
 }
@@ -77,6 +84,7 @@ pub const ALIGNMENT: u64 = 256;
 const PLAIN: SelfTest = SelfTest {
     name: "",
     words: 0,
+    allocations: &[],
     build: |_| (),
     arguments: &[to(0)],
     program: Program {
@@ -85,6 +93,7 @@ const PLAIN: SelfTest = SelfTest {
         ..Program::EMPTY
     },
     needs_process: false,
+    needs_slabs: false,
     image: Expected::COMPLETE,
 };
 
@@ -107,6 +116,7 @@ const ALL: &[&[SelfTest]] = &[
     choices::TESTS,
     roots::TESTS,
     surroundings::TESTS,
+    allocations::TESTS,
     limits::TESTS,
 ];
 

@@ -1,5 +1,45 @@
 //! Describes data. Places are counted in words of 8 bytes from the start of a test's
-//! memory; what nothing is put into is 0. Numbers are chosen to be found in a dump.
+//! memory; what nothing is put into is 0. Numbers are chosen to be found in a dump. What
+//! an allocator gives a test beside that memory has places of its own ([`allocated`]).
+
+/// What gives memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocator {
+    /// `kmalloc`: a slab object up to two pages, else pages.
+    Kmalloc,
+    /// `vmalloc`: an area of pages.
+    Vmalloc,
+}
+
+/// Memory of so many words, one object of its allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// Whose object.
+    pub allocator: Allocator,
+    /// Its words: as many as the allocator gives, no fewer.
+    pub words: usize,
+}
+
+/// Allocations that a test may have.
+pub const MAX_ALLOCATIONS: usize = 2;
+/// Places from the start of an allocation to the next: more than any has.
+const PLACES: u64 = 1 << 20;
+
+/// The place of the first word of allocation `index`.
+#[must_use]
+pub const fn allocated(index: u64) -> u64 {
+    (index + 1) * PLACES
+}
+
+/// The allocation that the place `word` is in (`None`: the test's memory), and the number
+/// of the word in it.
+#[must_use]
+pub const fn place(word: u64) -> (Option<usize>, u64) {
+    match word / PLACES {
+        0 => (None, word),
+        after => (Some(after as usize - 1), word % PLACES),
+    }
+}
 
 /// A word of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +111,8 @@ pub const fn encoded(word: u64, delta: i64, rotated: u32, turned: u64) -> Word {
 pub struct Addresses {
     /// The test's memory.
     pub memory: u64,
+    /// Its allocations.
+    pub allocations: [u64; MAX_ALLOCATIONS],
     /// [`FUNCTION`](crate::FUNCTION).
     pub function: u64,
     /// [`GLOBAL`](crate::GLOBAL).
@@ -81,14 +123,27 @@ pub struct Addresses {
     pub user: u64,
 }
 
+impl Addresses {
+    /// Of a byte, by its place.
+    #[must_use]
+    pub fn of(&self, byte: u64) -> u64 {
+        let (allocation, word) = place(byte / 8);
+        let start = match allocation {
+            None => self.memory,
+            Some(index) => self.allocations.get(index).copied().unwrap_or(0),
+        };
+        start.wrapping_add(8 * word + byte % 8)
+    }
+}
+
 impl Word {
     /// Its value.
     #[must_use]
-    pub const fn value(&self, addresses: &Addresses) -> u64 {
+    pub fn value(&self, addresses: &Addresses) -> u64 {
         match *self {
             Self::Number(number) => number,
             Self::Pointer(pointer) => {
-                let object = addresses.memory.wrapping_add(pointer.object);
+                let object = addresses.of(pointer.object);
                 let address = object.wrapping_add_signed(pointer.delta);
                 address.rotate_left(pointer.rotated) ^ pointer.turned
             }

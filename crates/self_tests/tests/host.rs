@@ -3,20 +3,23 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use kflat_abi::extension::Hit;
+use kflat_abi::program::Slabs;
 use kflat_engine::{
     Clock, Inputs, Memory, Quiet, State, Symbols, Unreadable, capture, put_bytes, required_words,
     verify, write,
 };
 use kflat_self_tests::check::{Outcome, check};
-use kflat_self_tests::memory::{Addresses, Put, Word};
+use kflat_self_tests::memory::{Addresses, MAX_ALLOCATIONS, Put, Word, place};
 use kflat_self_tests::{
     ALIGNMENT, FUNCTION, GLOBAL, GLOBAL_WORDS, LOOKS, PER_CPU_MARK, SelfTest, all, assemble, size,
 };
 
 const ADDRESSES: Addresses = Addresses {
     memory: 0xffff_8880_1234_5600,
+    allocations: [0xffff_8880_2000_0000, 0xffff_c900_0000_3000],
     function: 0xffff_ffff_c000_1000,
     global: 0xffff_ffff_c000_8000,
     per_cpu: 0x2_3450,
@@ -52,17 +55,31 @@ fn le(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-fn build(test: &SelfTest) -> Vec<u8> {
-    let mut words = vec![0; test.words];
-    let mut put = |at: usize, word: Word| words[at] = word.value(&ADDRESSES);
+/// The test's memory and its allocations, by their addresses.
+fn build(test: &SelfTest) -> BTreeMap<u64, Vec<u8>> {
+    let mut memory = vec![0; test.words];
+    let mut allocations: Vec<Vec<u64>> = (test.allocations.iter())
+        .map(|allocation| vec![0; allocation.words])
+        .collect();
+    let mut put = |at: usize, word: Word| {
+        let (allocation, at) = place(at as u64);
+        let words = match allocation {
+            None => &mut memory,
+            Some(index) => &mut allocations[index],
+        };
+        words[at as usize] = word.value(&ADDRESSES);
+    };
     (test.build)(&mut Put::new(&mut put));
-    le(&words)
+    let allocations = ADDRESSES.allocations.into_iter().zip(allocations);
+    allocations
+        .chain([(ADDRESSES.memory, memory)])
+        .map(|(address, words)| (address, le(&words)))
+        .collect()
 }
 
 impl<'k> Kernel<'k> {
     fn with(test: &SelfTest, looks: &'k Looks) -> Self {
-        let mut regions = BTreeMap::new();
-        regions.insert(ADDRESSES.memory, build(test));
+        let mut regions = build(test);
         regions.insert(ADDRESSES.global, le(&GLOBAL_WORDS));
         for (offset, cpu) in PER_CPU.into_iter().zip(0..) {
             let variable = ADDRESSES.per_cpu + offset;
@@ -105,6 +122,12 @@ impl Memory for Kernel<'_> {
         put_bytes(words, address, &bytes);
         Ok(())
     }
+
+    fn allocation(&mut self, address: u64) -> Option<Range<u64>> {
+        let (start, bytes) = self.regions.range(..=address).next_back()?;
+        let end = start + bytes.len() as u64;
+        (address < end).then_some(*start..end)
+    }
 }
 
 struct Names;
@@ -124,7 +147,7 @@ impl Symbols for Names {
 /// Captures `test`, or what `damage` makes of the kernel that it is in.
 fn run(test: &SelfTest, damage: impl FnOnce(&mut Kernel<'_>)) -> Outcome {
     let mut bytes = vec![0; size(test)];
-    assemble(test, &mut bytes);
+    assemble(test, Slabs::default(), &mut bytes);
     let program = verify(&bytes).unwrap_or_else(|why| {
         let text = kflat_abi::program::rejection_text(why.code);
         panic!("{}: {text} (at {})", test.name, why.at)
@@ -145,7 +168,7 @@ fn run(test: &SelfTest, damage: impl FnOnce(&mut Kernel<'_>)) -> Outcome {
     damage(&mut kernel);
     let (_, _, roots) = program.program().counts();
     let mut work = vec![0xdead_beef; required_words(roots) + 4096];
-    let mut area = vec![0xa5a5; 8192];
+    let mut area = vec![0xa5a5; 16384];
     let mut state = State::new();
     let inputs = Inputs {
         arguments: &arguments,
@@ -191,11 +214,17 @@ fn a_changed_bit_is_found() {
             let kflat_self_tests::expected::Fragment::Memory { start, size } = *fragment else {
                 continue;
             };
-            // Every seventh: all places in a word.
-            for byte in (start..start + size).step_by(7) {
+            // Every seventh: all places in a word. Fewer of what is large.
+            let step = ((size as usize / 64) | 1).max(7);
+            for byte in (start..start + size).step_by(step) {
                 let outcome = run(test, |kernel| {
-                    let memory = kernel.regions.get_mut(&ADDRESSES.memory).expect("there");
-                    memory[byte as usize] ^= 0x10;
+                    let address = ADDRESSES.of(byte);
+                    let (start, bytes) = kernel
+                        .regions
+                        .range_mut(..=address)
+                        .next_back()
+                        .expect("there");
+                    bytes[(address - start) as usize] ^= 0x10;
                 });
                 assert!(check(test, &outcome).is_err(), "{}, byte {byte}", test.name);
             }
@@ -252,8 +281,11 @@ fn names_are_unique_and_data_fits() {
     assert_eq!(names.len(), count);
     assert!(ADDRESSES.memory.is_multiple_of(ALIGNMENT));
     for test in all() {
+        assert!(test.allocations.len() <= MAX_ALLOCATIONS, "{}", test.name);
         (test.build)(&mut Put::new(&mut |at, _| {
-            assert!(at < test.words, "{}", test.name);
+            let (allocation, at) = place(at as u64);
+            let room = allocation.map_or(test.words, |index| test.allocations[index].words);
+            assert!(at < room as u64, "{}", test.name);
         }));
     }
 }

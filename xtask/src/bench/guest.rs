@@ -1,14 +1,14 @@
 //! What captures cost in a kernel, in a guest that counts its instructions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::Case;
 use crate::buildroot::BuildRoot;
-use crate::vm::{self, Counting, Levels, Output, Spec, Work};
-use crate::{kernels, module, process, programs, progress, share, workspace};
+use crate::vm::{self, Levels, Output, Spec, Work};
+use crate::{kernels, module, process, programs, progress, workspace};
 
 /// Nodes of the list, `KFLAT_TEST_ITEMS` of `tests/kmod`.
 pub(super) const NODES: u64 = 100_000;
@@ -50,6 +50,20 @@ impl Figures {
         &self.instructions
     }
 
+    /// What `other` has not, or not the same, a line each.
+    fn differences(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = [self, other]
+            .into_iter()
+            .flat_map(|figures| figures.instructions.keys())
+            .collect();
+        let differing = names
+            .into_iter()
+            .filter(|name| self.instructions.get(*name) != other.instructions.get(*name));
+        differing
+            .map(|name| format!("{name}: {}, then {}", self.get(name), other.get(name)))
+            .collect()
+    }
+
     /// What has a target.
     pub(super) fn cases(&self) -> Vec<Case> {
         let zeroing = self.get("zero_pool");
@@ -63,46 +77,30 @@ impl Figures {
     }
 }
 
-/// By what part two runs may differ: where the kernel puts a list's objects is not quite
-/// the same each time, nor is what the processor knows of their pages.
-const AGREEMENT: f64 = 0.001;
-
-/// Measures twice in a guest with `kernel`; both must come to the same.
+/// Measures twice in a guest with `kernel`; both must count the same.
 pub(super) fn measure(kernel: &str) -> Result<Figures> {
     let root = BuildRoot::get()?;
     let kernel = kernels::select_one(&root.kernels, kernel)?;
     let modules = module::build(&root, kernel)?;
     let directory = workspace::target().join("bench");
     let programs = programs::build(&root)?;
-    share::fill(&directory.join("share"), &programs, Some(&modules))?;
     let spec = Spec {
         kernel: kernel.clone(),
         levels: Levels::Four,
-        counting: Some(Counting {
-            program: programs.command("kflat-tests")?.to_owned(),
-            arguments: vec!["--measure".into()],
-        }),
         cpus: 1,
         memory: "1G".to_owned(),
         modules: vec![modules.kflat, modules.test],
         share: directory.join("share"),
         logs: directory.join("logs"),
-        work: Work::Command(vec!["cat".into(), "/tmp/counted".into()]),
+        work: Work::Counted {
+            program: programs.command("kflat-tests")?.to_owned(),
+            arguments: vec!["--measure".into()],
+        },
         limit: Duration::from_secs(15 * 60),
     };
     let first = progress::step("Counting instructions in a guest", || once(&root, &spec))?;
     let second = progress::step("Counting them again", || once(&root, &spec))?;
-    let differ: Vec<String> = first
-        .instructions
-        .iter()
-        .filter(|(name, value)| {
-            let value = **value as f64;
-            let difference = (second.get(name) - value).abs();
-            // What is no number is no agreement.
-            difference.is_nan() || difference > value * AGREEMENT
-        })
-        .map(|(name, value)| format!("{name}: {value}, then {}", second.get(name)))
-        .collect();
+    let differ = first.differences(&second);
     if !differ.is_empty() {
         bail!("two runs of the guest differ:\n{}", differ.join("\n"));
     }
@@ -137,5 +135,17 @@ mod tests {
         let lines: Vec<String> = figures.cases().iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["smallest-capture 1 0.0030 0.01 ok"]);
         assert!(Figures::parse("6.12.0", "error\n").is_err());
+    }
+
+    #[test]
+    fn figures_that_differ_by_one_or_are_missing_are_told() {
+        let parse = |printed| Figures::parse("6.12.0", printed).expect("figures");
+        let first = parse("measure a 1\nmeasure b 2\nmeasure c 3\n");
+        let second = parse("measure a 1\nmeasure b 3\n");
+        assert!(first.differences(&first).is_empty());
+        assert_eq!(
+            first.differences(&second),
+            ["b: 2, then 3", "c: 3, then NaN"]
+        );
     }
 }

@@ -9,12 +9,14 @@ use super::guest::{Figures, NODES};
 use super::native::Shape;
 use crate::workspace;
 
-/// Puts the figures in place of the old ones.
-pub(super) fn renew(shapes: &[Shape], figures: Option<&Figures>) -> Result<()> {
+/// Puts the figures that there are in place of the old ones.
+pub(super) fn renew(shapes: Option<&[Shape]>, figures: Option<&Figures>) -> Result<()> {
     let path = workspace::root().join("doc/performance.md");
     let mut text =
         fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-    text = replace(&text, "native", &native(shapes)?)?;
+    if let Some(shapes) = shapes {
+        text = replace(&text, "native", &native(shapes)?)?;
+    }
     if let Some(figures) = figures {
         text = replace(&text, "guest", &guest(figures)?)?;
     }

@@ -105,7 +105,6 @@ fn prepare(
     Ok(Spec {
         kernel: kernel.clone(),
         levels,
-        counting: None,
         cpus: 2,
         memory: "1G".to_owned(),
         modules: vec![modules.kflat.clone(), modules.test.clone()],

@@ -49,7 +49,6 @@ fn meet(root: &BuildRoot, kernel: &Kernel, fate: &Fate) -> Result<()> {
     let spec = Spec {
         kernel: kernel.clone(),
         levels: Levels::Four,
-        counting: None,
         cpus: 1,
         memory: "512M".to_owned(),
         modules: Vec::new(),

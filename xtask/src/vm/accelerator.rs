@@ -35,7 +35,7 @@ const TRIAL: Duration = Duration::from_secs(20);
 
 /// Chooses for `spec`. `KFLAT_ACCEL=kvm` or `tcg` decides it.
 pub(super) fn choose(root: &BuildRoot, spec: &Spec) -> Result<Accelerator> {
-    if spec.counting.is_some() {
+    if spec.work.is_counted() {
         return Ok(Accelerator::Emulation);
     }
     match env::var("KFLAT_ACCEL").as_deref() {
@@ -88,7 +88,6 @@ fn try_kvm(root: &BuildRoot, spec: &Spec) -> Result<bool> {
         let scratch = tempfile::tempdir()?;
         let trial = Spec {
             levels: Levels::Four,
-            counting: None,
             modules: Vec::new(),
             share: scratch.path().join("share"),
             logs: scratch.path().join("logs"),

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::Work;
+
 /// What is said on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channel {
@@ -26,13 +28,20 @@ pub(super) enum Channel {
 }
 
 impl Channel {
-    pub(super) const ALL: [Self; 5] = [
-        Self::Console,
-        Self::Stdout,
-        Self::Stderr,
-        Self::Control,
-        Self::Dmesg,
-    ];
+    /// Those that a guest has. There are four serial lines at most.
+    pub(super) fn all(work: &Work) -> &'static [Self] {
+        if work.is_counted() {
+            &[Self::Console, Self::Stdout, Self::Control, Self::Dmesg]
+        } else {
+            &[
+                Self::Console,
+                Self::Stdout,
+                Self::Stderr,
+                Self::Control,
+                Self::Dmesg,
+            ]
+        }
+    }
 
     /// Its name on both sides.
     pub(super) fn name(self) -> &'static str {
@@ -56,11 +65,11 @@ pub(super) struct Event {
 pub(super) struct Listeners(Vec<(Channel, UnixListener)>);
 
 impl Listeners {
-    /// Makes one for each channel in `directory`.
-    pub(super) fn bind(directory: &Path) -> Result<Self> {
-        Channel::ALL
-            .into_iter()
-            .map(|channel| {
+    /// Makes one for each of `channels` in `directory`.
+    pub(super) fn bind(directory: &Path, channels: &[Channel]) -> Result<Self> {
+        channels
+            .iter()
+            .map(|&channel| {
                 let path = directory.join(channel.name());
                 let listener = UnixListener::bind(&path)
                     .with_context(|| format!("can't make the socket {}", path.display()))?;

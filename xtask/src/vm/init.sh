@@ -17,16 +17,25 @@ mount -t tmpfs shm /dev/shm
 hostname "$(cat /etc/hostname)"
 . /etc/kflat/guest
 
-# On a clock of instructions: nothing of the host may come in between.
-if [ -f /etc/kflat/counting ]; then
-	for module in $MODULES; do insmod "/modules/$module"; done
-	sh /etc/kflat/counting >/tmp/counted 2>&1
-	for module in $UNLOAD; do rmmod "$module"; done
-fi
-
 for module in $EARLY; do insmod "/early/$module"; done
 
+# A guest on a clock of instructions has serial lines, and nothing else of the host: both
+# outputs share one.
+serial_line() {
+	number=0
+	for name in $SERIAL; do
+		if [ "$name" = "$1" ]; then
+			stty -F "/dev/ttyS$number" raw
+			echo "/dev/ttyS$number"
+		fi
+		number=$((number + 1))
+	done
+}
 port() {
+	if [ -n "$SERIAL" ]; then
+		serial_line "${1/stderr/stdout}"
+		return
+	fi
 	for entry in /sys/class/virtio-ports/*; do
 		if [ "$(cat "$entry/name")" = "$1" ]; then
 			echo "/dev/${entry##*/}"
@@ -45,12 +54,13 @@ exec 3>"$(port control)"
 tell() { echo "$1" >&3; }
 
 mount9p() { mount -t 9p -o "trans=virtio,version=9p2000.L,msize=262144,$3" "$1" "$2"; }
-mount9p share /share access=any || tell "load-failed /share"
-mkdir -p "$CHECKOUT"
-mount9p checkout "$CHECKOUT" ro,access=any,cache=loose || tell "load-failed $CHECKOUT"
-
+if [ -z "$SERIAL" ]; then
+	mount9p share /share access=any || tell "load-failed /share"
+	mkdir -p "$CHECKOUT"
+	mount9p checkout "$CHECKOUT" ro,access=any,cache=loose || tell "load-failed $CHECKOUT"
+	while sleep 5; do tell alive; done &
+fi
 tell ready
-while sleep 5; do tell alive; done &
 
 for module in $MODULES; do
 	if ! message=$(insmod "/modules/$module" 2>&1); then

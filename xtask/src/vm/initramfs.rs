@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::channel::Channel;
 use super::cpio::Archive;
 use super::{Spec, Work};
 use crate::buildroot::BuildRoot;
@@ -43,9 +44,11 @@ pub(super) fn build(root: &BuildRoot, spec: &Spec) -> Result<Vec<u8>> {
     archive.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
 
     let mut early = Vec::new();
-    for (name, contents) in drivers(root, spec)? {
-        archive.file(&format!("early/{name}"), 0o644, &contents);
-        early.push(name);
+    if !spec.work.is_counted() {
+        for (name, contents) in drivers(root, spec)? {
+            archive.file(&format!("early/{name}"), 0o644, &contents);
+            early.push(name);
+        }
     }
     let mut modules = Vec::new();
     for path in &spec.modules {
@@ -58,27 +61,35 @@ pub(super) fn build(root: &BuildRoot, spec: &Spec) -> Result<Vec<u8>> {
         .rev()
         .map(|name| name.trim_end_matches(".ko"))
         .collect();
-    if let Some(counting) = &spec.counting {
-        archive.file("early/counting", 0o755, &read(&counting.program)?);
-        let mut command = vec![OsString::from("/early/counting")];
-        command.extend_from_slice(&counting.arguments);
-        archive.file("etc/kflat/counting", 0o644, &script(&command));
-    }
     let (interactive, rows, columns) = match &spec.work {
         Work::Shell { rows, columns } => ("yes", *rows, *columns),
         Work::Command(arguments) => {
             archive.file("etc/kflat/command", 0o644, &script(arguments));
             ("", 0, 0)
         }
+        Work::Counted { program, arguments } => {
+            archive.file("counted", 0o755, &read(program)?);
+            let mut command = vec![OsString::from("/counted")];
+            command.extend_from_slice(arguments);
+            archive.file("etc/kflat/command", 0o644, &script(&command));
+            ("", 0, 0)
+        }
+    };
+    let serial: Vec<&str> = if spec.work.is_counted() {
+        let lines = Channel::all(&spec.work).iter();
+        lines.map(|line| line.name()).collect()
+    } else {
+        Vec::new()
     };
     let checkout = workspace::root();
     let guest = format!(
         "EARLY='{}'\nMODULES='{}'\nUNLOAD='{}'\nINTERACTIVE={interactive}\nROWS={rows}\n\
-         COLUMNS={columns}\nCHECKOUT='{}'\n",
+         COLUMNS={columns}\nCHECKOUT='{}'\nSERIAL='{}'\n",
         early.join(" "),
         modules.join(" "),
         unload.join(" "),
         checkout.display(),
+        serial.join(" "),
     );
     archive.file("etc/kflat/guest", 0o644, guest.as_bytes());
     Ok(archive.finish())

@@ -15,7 +15,7 @@ use crate::workspace;
 const KERNEL: &str = "console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 log_buf_len=4M";
 
 /// A clock that counts instructions, and nothing by chance.
-const COUNTING: &[&str] = &[
+const COUNTED: &[&str] = &[
     "-icount",
     "shift=0,sleep=off",
     "-seed",
@@ -62,20 +62,22 @@ pub(super) fn command(
     ]);
     add(&["-smp", &spec.cpus.to_string(), "-m", &spec.memory]);
     add(&["-kernel", &kernel.join("vmlinuz").display().to_string()]);
-    let options = if spec.counting.is_some() {
-        add(COUNTING);
+    let counted = spec.work.is_counted();
+    let options = if counted {
+        add(COUNTED);
         format!("{KERNEL} nokaslr")
     } else {
+        add(&["-device", "virtio-serial-pci,max_ports=8"]);
         KERNEL.to_owned()
     };
     add(&["-initrd", &file("initramfs"), "-append", &options]);
-    add(&["-device", "virtio-serial-pci,max_ports=8"]);
-    for channel in Channel::ALL {
+    for &channel in Channel::all(&spec.work) {
         let name = channel.name();
-        let socket = format!("socket,id={name},path={}", file(name));
-        add(&["-chardev", &socket]);
-        if channel == Channel::Console {
-            add(&["-serial", "chardev:console"]);
+        add(&["-chardev", &format!("socket,id={name},path={}", file(name))]);
+        // QEMU does the work of a virtio port when the host finds the time: two guests
+        // that have one differ, whether they use it or not.
+        if counted || channel == Channel::Console {
+            add(&["-serial", &format!("chardev:{name}")]);
         } else {
             add(&[
                 "-device",
@@ -98,8 +100,10 @@ pub(super) fn command(
             path.display().to_string().replace(',', ",,")
         )
     };
-    add(&["-virtfs", &share("share", &spec.share, "")]);
-    add(&["-virtfs", &share("checkout", &checkout, ",readonly=on")]);
+    if !counted {
+        add(&["-virtfs", &share("share", &spec.share, "")]);
+        add(&["-virtfs", &share("checkout", &checkout, ",readonly=on")]);
+    }
 
     root.command(
         Path::new("/"),

@@ -94,7 +94,7 @@ impl<'a> Watcher<'a> {
             output_log: log("output.log")?,
             console: Lines::default(),
             control: Lines::default(),
-            open: Channel::ALL.len(),
+            open: Channel::all(&spec.work).len(),
             kernel_log: String::new(),
             status: None,
             done: false,
@@ -107,9 +107,10 @@ impl<'a> Watcher<'a> {
     fn follow(&mut self, events: &Receiver<Event>, qemu: &mut Child) -> Result<()> {
         let start = Instant::now();
         // One that counts instructions is silent until it has.
-        let silence = match self.spec.counting {
-            Some(_) => self.spec.limit,
-            None => SILENCE,
+        let silence = if self.spec.work.is_counted() {
+            self.spec.limit
+        } else {
+            SILENCE
         };
         while self.open > 0 {
             match events.recv_timeout(Duration::from_millis(200)) {

@@ -78,7 +78,7 @@ const FILE: &str = r#"struct file *file = → {
         },
     };
     void *private = → see file /* cycle */;
-    struct file *lost = 0xffff88800fff0000 /* unreadable */;
+    struct file *lost = 0xffff88800fff0000 /* unreadable memory */;
     union {
         unsigned long number = 0x100000007 /* 4294967303 */;
         unsigned int halves = 7;
@@ -344,7 +344,7 @@ fn an_image_is_described() {
         "  nothing: void *, NULL or not captured",
         "         3 × struct task, 216 bytes",
         "Not captured (1):",
-        "  file->lost: unreadable at 0xffff88800fff0000 (112 bytes)",
+        "  file->lost: unreadable memory at 0xffff88800fff0000 (112 bytes)",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

@@ -55,7 +55,7 @@ fn values_are_what_they_are_in_c() {
     assert_eq!(file["number"], 0x1_0000_0007u64, "of an unnamed union");
     assert_eq!(file["f_path"]["mnt"]["delta"], 16);
     assert_eq!(file["lost"]["address"], "0xffff88800fff0000");
-    assert_eq!(file["lost"]["reason"], "unreadable");
+    assert_eq!(file["lost"]["reason"], "unreadable memory");
     let task = objects
         .iter()
         .find(|event| event["path"] == "task")

@@ -250,10 +250,7 @@ impl<'a> Comparison<'a> {
             Kind::Plain => match self.data.word(at) {
                 // Its value is known to the module alone.
                 Word::PerCpu | Word::User | Word::Global if value != 0 => return Ok(()),
-                word => word.value(&Addresses {
-                    memory: self.origins.base,
-                    ..Addresses::default()
-                }),
+                word => word.value(&self.origins.addresses),
             },
         };
         if value == wanted {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kflat_abi::program::Slabs;
+
 use crate::SelfTest;
 use crate::assemble::{assemble, size};
 use crate::memory::{Put, Word};
@@ -21,7 +23,7 @@ impl Data {
         };
         (test.build)(&mut Put::new(&mut put));
         let mut program = vec![0; size(test)];
-        assemble(test, &mut program);
+        assemble(test, Slabs::default(), &mut program);
         Self { words, program }
     }
 

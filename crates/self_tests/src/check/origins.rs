@@ -6,6 +6,7 @@ use kflat_image::Image;
 
 use super::{Mismatch, Outcome};
 use crate::expected::Fragment;
+use crate::memory::{Addresses, MAX_ALLOCATIONS, place};
 use crate::{GLOBAL_WORDS, PER_CPU_MARK, SelfTest};
 
 /// A fragment of an image.
@@ -22,8 +23,8 @@ pub(super) struct Found {
 /// Where what the test speaks of is in the image.
 #[derive(Debug)]
 pub(super) struct Origins {
-    /// Where the test's memory was.
-    pub(super) base: u64,
+    /// Where the test's memory and its allocations were, as far as that is told.
+    pub(super) addresses: Addresses,
     /// Fragments of the test's memory, in the order of the description: the first byte,
     /// and the fragment.
     pub(super) memory: Vec<(u64, Found)>,
@@ -72,7 +73,7 @@ impl Origins {
         })
     }
 
-    /// Finds the base at which the fragments are those of the description.
+    /// Finds the addresses at which the fragments are those of the description.
     fn place(test: &SelfTest, all: &[Found], image: &Image, outcome: &Outcome) -> Option<Self> {
         let ours: Vec<(u64, u64)> = (test.image.fragments.iter())
             .filter_map(|fragment| match fragment {
@@ -81,10 +82,17 @@ impl Origins {
             })
             .collect();
         let (first, _) = *ours.first()?;
-        for base in all.iter().map(|found| found.address.wrapping_sub(first)) {
+        let allocations = allocations(&ours, all)?;
+        for found in all {
+            let addresses = Addresses {
+                memory: found.address.wrapping_sub(first),
+                allocations,
+                ..Addresses::default()
+            };
             let at = |(start, size): &(u64, u64)| {
+                let address = addresses.of(*start);
                 all.iter()
-                    .find(|found| found.address == base.wrapping_add(*start) && found.size == *size)
+                    .find(|found| found.address == address && found.size == *size)
                     .map(|found| (*start, *found))
             };
             let Some(memory) = ours.iter().map(at).collect::<Option<Vec<_>>>() else {
@@ -95,7 +103,7 @@ impl Origins {
                 .collect();
             if let Some(others) = others(test, &rest, image, outcome) {
                 return Some(Self {
-                    base,
+                    addresses,
                     memory,
                     others,
                 });
@@ -117,6 +125,20 @@ impl Origins {
         all.find(|(other, _)| *other == kind)
             .map(|(_, found)| *found)
     }
+}
+
+/// Where allocations were: each has one fragment in the description, of a size that no
+/// other fragment has.
+fn allocations(ours: &[(u64, u64)], all: &[Found]) -> Option<[u64; MAX_ALLOCATIONS]> {
+    let mut addresses = [0; MAX_ALLOCATIONS];
+    for (start, size) in ours {
+        let (Some(index), word) = place(start / 8) else {
+            continue;
+        };
+        let found = all.iter().find(|found| found.size == *size)?;
+        *addresses.get_mut(index)? = found.address.wrapping_sub(8 * word + start % 8);
+    }
+    Some(addresses)
 }
 
 /// The fragments of the description that are not of the test's memory: each by what
