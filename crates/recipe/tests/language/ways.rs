@@ -3,6 +3,7 @@
 use kflat_abi::program as abi;
 use kflat_recipe::compile;
 
+use crate::evaluate::{evaluate, thing};
 use crate::made::rich;
 use crate::{action, good, program};
 
@@ -140,4 +141,41 @@ fn a_flexible_array_is_the_tail_of_its_type() {
         .expect_err("no common size")
         .to_string();
     assert!(error.contains("flexible array"), "{error}");
+}
+
+#[test]
+fn a_number_that_is_kept_stands_for_a_computed_address() {
+    let compiled = good(
+        "recipe probe { thing; }
+         struct thing { small: keep decode wide + small as struct thing; wide: as struct thing; }",
+    );
+    let found = action(&compiled, "small");
+    // The word that it lies in.
+    assert_eq!((found.op, found.offset), (abi::OP_POINTER, 0));
+    assert_eq!(found.flags, abi::ACTION_KEEP);
+    let extra = program(&compiled).extra_at(found.extra).expect("more");
+    let address = evaluate(&program(&compiled), extra.decode, &thing(), &[]);
+    let number = |at: usize, size: usize| {
+        let mut bytes = [0; 8];
+        bytes[..size].copy_from_slice(&thing()[at..at + size]);
+        u64::from_le_bytes(bytes)
+    };
+    let small = number(4, 2) as i16 as u64;
+    assert_eq!(address, number(8, 8).wrapping_add(small));
+    // The other number beside it is followed as well.
+    assert_eq!(action(&compiled, "wide").offset, 8);
+    for (text, message) in [
+        (
+            "recipe probe { thing; } struct thing { small: decode wide as struct thing; }",
+            "can't be followed in this way",
+        ),
+        (
+            "recipe probe { thing; fd as number: as last; }
+             view last of int: keep decode 4096 as struct thing;",
+            "too near to the end",
+        ),
+    ] {
+        let error = compile(text, "t", &rich()).expect_err("wrong").to_string();
+        assert!(error.contains(message), "{error}");
+    }
 }
