@@ -27,7 +27,7 @@ pub(crate) const STORIES: &[Story] = &[
 ];
 
 /// Captures at `function` when the actor plays its part.
-fn capture(actor: Actor, function: &str, image: &str, options: &[&str]) -> Result<()> {
+pub(crate) fn capture(actor: Actor, function: &str, image: &str, options: &[&str]) -> Result<()> {
     let pid = actor.pid().to_string();
     let arguments = ["capture", function, "--pid", &pid, "-o", image];
     let waiting = start("kflat", &[&arguments[..], options].concat())?;
@@ -73,7 +73,7 @@ fn a_read() -> Result<()> {
 }
 
 /// Guests begin without a network.
-fn loopback_is_up() -> Result<()> {
+pub(crate) fn loopback_is_up() -> Result<()> {
     // SAFETY: Makes a descriptor.
     let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM, 0) };
     ensure!(socket >= 0, "no socket");

@@ -13,6 +13,7 @@ mod child;
 mod client;
 mod command;
 mod containers;
+mod contents;
 mod executor;
 mod facts;
 mod hits;
@@ -59,6 +60,7 @@ const THEMES: &[(&str, &[Story])] = &[
     ("recipes", recipes::STORIES),
     ("containers", containers::STORIES),
     ("automatic", automatic::STORIES),
+    ("contents", contents::STORIES),
     ("bad_input", bad_input::STORIES),
     ("tools", tools::STORIES),
     ("loading", loading::STORIES),

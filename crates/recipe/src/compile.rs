@@ -95,6 +95,18 @@ pub fn check_rules(text: &str, name: &str, btf: &Btf) -> Result<(), Diagnostics>
     }
 }
 
+/// What is wrong with a text that includes the knowledge base and nothing else.
+pub(crate) fn problems(text: &str, btf: &Btf) -> Vec<Problem> {
+    let parsed = match include::parse_with_knowledge(text) {
+        Ok(parsed) => parsed,
+        Err(problem) => return vec![problem],
+    };
+    match compile_parsed(&parsed, text, btf) {
+        Ok(_) => Vec::new(),
+        Err(diagnostics) => diagnostics.problems().to_vec(),
+    }
+}
+
 /// The module whose function a recipe is for, so that its types can be loaded
 /// before it is compiled.
 ///

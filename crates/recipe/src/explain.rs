@@ -8,7 +8,7 @@ use kflat_btf::{Kind, TypeId};
 use crate::diagnostics::{Source, Span};
 use crate::encode::NamedRoot;
 use crate::names::pointee;
-use crate::syntax::Recipe;
+use crate::syntax::{How, Recipe};
 use crate::views::{Body, PathAction, View, Views};
 
 /// Which call of its function a recipe captures.
@@ -132,10 +132,12 @@ fn not_followed(view: &View<'_>, views: &Views<'_>) -> Vec<(&'static str, Vec<St
         ("of unknown type", Vec::new()),
         ("a link whose head is elsewhere", Vec::new()),
         ("no rule names them", Vec::new()),
+        ("the recipe says skip", Vec::new()),
     ];
     if matches!(view.body, Body::Flat) || btf.composite(view.of).is_none() {
         return Vec::new();
     }
+    let skipped = skipped(view, views);
     for (name, field) in btf.fields(view.of) {
         let Some(at) = field.offset() else { continue };
         let size = btf.size(field.of).unwrap_or(0);
@@ -147,6 +149,10 @@ fn not_followed(view: &View<'_>, views: &Views<'_>) -> Vec<(&'static str, Vec<St
             continue;
         }
         let to = pointee(btf, field.of);
+        if skipped.contains(&name) || to.is_some_and(|to| views.is_skipped(to)) {
+            found[3].1.push(name.to_owned());
+            continue;
+        }
         let of = btf.name(btf.resolve(field.of));
         match to {
             Some(to) if to == TypeId::VOID || btf.size(to).is_none() => {
@@ -162,6 +168,19 @@ fn not_followed(view: &View<'_>, views: &Views<'_>) -> Vec<(&'static str, Vec<St
     }
     found.retain(|(_, members)| !members.is_empty());
     found
+}
+
+/// Members that the view's rule skips.
+fn skipped<'a>(view: &View<'a>, views: &Views<'a>) -> Vec<&'a str> {
+    let rule = match view.body {
+        Body::Members(members) => members.iter().collect(),
+        Body::Type => views.rule(view.of),
+        Body::Flat | Body::Way(_) | Body::Made => Vec::new(),
+    };
+    (rule.into_iter())
+        .filter(|member| matches!(member.treatment.how, How::Skip))
+        .map(|member| member.path.value.as_str())
+        .collect()
 }
 
 /// What an action does.

@@ -364,7 +364,7 @@ fn elements(btf: &Btf, of: TypeId) -> (TypeId, u64) {
 }
 
 /// Which fields share bytes with others: members of unions.
-fn overlapping(btf: &Btf, fields: &[(&str, Field)]) -> Vec<bool> {
+pub(crate) fn overlapping(btf: &Btf, fields: &[(&str, Field)]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..fields.len()).collect();
     let bits = |index: usize| {
         let field = &fields[index].1;

@@ -238,7 +238,7 @@ impl<'a> Views<'a> {
         let mut all: Vec<Instruction> = match &treatment.decode {
             Some(expression) => {
                 let word = match scope.word {
-                    Word::Member { of, .. } => Word::Bare(Some(of)),
+                    Word::Member { of, .. } if self.btf.size(of) == Some(8) => Word::Bare(Some(of)),
                     other => other,
                 };
                 let formula = self.formula(expression, &Scope { word, ..*scope });

@@ -1,31 +1,25 @@
 //! A recipe from a function's name.
 
+mod argument;
 mod embedded;
 mod globals;
+mod members;
 mod rules;
 mod system_call;
+mod text;
 
 use std::fmt::Write as _;
 
-use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
+use kflat_btf::{Btf, NamedKind};
 
 use crate::diagnostics::{Diagnostics, Problem, Source, Span};
-use crate::names::{is_char, pointee};
 use crate::parser::expression_alone;
 use rules::Rules;
 pub use system_call::{CallArgument, system_call};
-
-/// Words that begin roots of another kind.
-const WORDS: [&str; 6] = ["arg", "global", "current", "returned", "from", "limit"];
+use text::{Text, commented};
 
 /// With a tracepoint's name behind it: the function with its arguments.
 const CALLER: &str = "__traceiter_";
-
-/// Arguments that hold the length of the buffer before them.
-const LENGTHS: [&str; 16] = [
-    "count", "len", "length", "size", "nbytes", "n", "nr", "bytes", "bufsize", "bufsiz", "buflen",
-    "buf_len", "data_len", "optlen", "bufflen", "sz",
-];
 
 /// What a recipe that is made from a function's name shall follow.
 #[derive(Clone, Debug)]
@@ -85,6 +79,18 @@ pub enum GenerateError {
         function: String,
         /// Similar names, in words.
         near: String,
+    },
+    /// A name that the language can't say.
+    #[error("a recipe can't name `{function}`: names are of letters, digits, `_` and `.`")]
+    NoName {
+        /// The function, escaped.
+        function: String,
+    },
+    /// The kernel's types contradict themselves.
+    #[error("the kernel's types are such that no recipe can be written: {why}")]
+    OddTypes {
+        /// What is wrong.
+        why: String,
     },
     /// None of its arguments can be followed.
     #[error(
@@ -164,7 +170,15 @@ pub fn generate_with(
             near: near(function, names),
         });
     };
-    let declaration = btf.function_declaration(&symbol).unwrap_or_default();
+    let declaration = commented(&btf.function_declaration(&symbol).unwrap_or_default());
+    if !target
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "_.:+".contains(c))
+    {
+        return Err(GenerateError::NoName {
+            function: commented(function),
+        });
+    }
     // The first is the caller's own.
     let own = usize::from(symbol != function);
     let parameters = parameters.get(own..).unwrap_or_default();
@@ -182,8 +196,11 @@ pub fn generate_with(
             });
         }
     }
-    let mut text =
-        format!("// {declaration}\ninclude \"knowledge.kflat\";\n\nrecipe {target} {{\n");
+    let mut text = Text::default();
+    let _ = write!(
+        text,
+        "// {declaration}\ninclude \"knowledge.kflat\";\n\nrecipe {target} {{\n"
+    );
     let mut rules = Rules::new(btf, function);
     let mut roots = 0;
     for (position, parameter) in parameters.iter().enumerate() {
@@ -194,13 +211,14 @@ pub fn generate_with(
                 .any(|name| name == btf.parameter_name(parameter));
         if wanted && position < kflat_abi::program::MAX_ARGUMENTS {
             let next = parameters.get(position + 1);
-            roots += root(
+            roots += argument::roots(
                 btf, position, parameter, next, options, &mut rules, &mut text,
             );
         }
     }
     for (symbol, of) in &options.globals {
         let how = globals::treatment(btf, symbol, of.as_deref())?;
+        text.asked_for();
         let _ = writeln!(text, "    global {symbol}: {how};");
         rules.reach_named(of.as_deref().unwrap_or_default());
         roots += 1;
@@ -209,6 +227,7 @@ pub fn generate_with(
         return Err(GenerateError::NoPointers { declaration });
     }
     if let Some(when) = &options.when {
+        text.asked_for();
         let _ = writeln!(text, "    when {};", condition(when)?);
     }
     let AutoOptions {
@@ -235,7 +254,7 @@ pub fn generate_with(
         }
     }
     rules.write(*depth, &mut text);
-    Ok(text)
+    text.settled(btf)
 }
 
 /// An expression on one line.
@@ -251,108 +270,6 @@ fn condition(when: &str) -> Result<String, GenerateError> {
     Ok(when.split(['\n', '\r']).collect::<Vec<_>>().join(" "))
 }
 
-/// One argument; how many roots it became.
-fn root(
-    btf: &Btf,
-    position: usize,
-    parameter: &Parameter,
-    next: Option<&Parameter>,
-    options: &AutoOptions,
-    rules: &mut Rules<'_>,
-    text: &mut String,
-) -> usize {
-    // A kernel address is negative as a signed number.
-    const KERNEL: &str = "if (s64)value < 0";
-    const USER: &str = "if (s64)value >= 0";
-    let own = btf.parameter_name(parameter);
-    let name = match own {
-        "" => format!("arg {position}"),
-        own if WORDS.contains(&own) => format!("arg {position}"),
-        own => own.to_owned(),
-    };
-    let alias = match own {
-        "" => format!("arg{position}"),
-        own => own.to_owned(),
-    };
-    let declared = btf.declaration(parameter.of, own);
-    if let Some((_, of)) = options.types.iter().find(|(known, _)| known == own) {
-        let _ = writeln!(text, "    {name}: {};  // {declared}", treatment(of));
-        rules.reach_named(type_of(of));
-        return 1;
-    }
-    let Some(to) = pointee(btf, parameter.of) else {
-        let _ = writeln!(text, "    // {declared}: the value is kept with the image");
-        return 0;
-    };
-    let length = next.filter(|next| {
-        let is_number = matches!(btf.kind(btf.resolve(next.of)), Kind::Int(_));
-        is_number && is_length(btf.parameter_name(next))
-    });
-    let is_bytes = to == TypeId::VOID || rules::is_byte(btf, to);
-    if let (true, Some(length)) = (is_bytes, length) {
-        let length = btf.parameter_name(length);
-        let _ = write!(
-            text,
-            "    // {declared}\n    {name}: bytes {length} {KERNEL};\n    \
-             {name} as {alias}_user: user bytes {length} {USER};\n"
-        );
-        return 2;
-    }
-    if is_char(btf, to) || rules::is_byte(btf, to) {
-        let _ = write!(
-            text,
-            "    // {declared}\n    {name}: string max 4096 {KERNEL};\n    \
-             {name} as {alias}_user: user string max 4096 {USER};\n"
-        );
-        return 2;
-    }
-    if to == TypeId::VOID {
-        let _ = writeln!(
-            text,
-            "    {name}: rest of object max 64K {KERNEL};  // {declared}"
-        );
-        return 1;
-    }
-    if btf.size(to).is_none_or(|size| size == 0) {
-        let why = match btf.kind(to) {
-            Kind::Prototype { .. } => "a function",
-            _ => "not followed, its type is not known",
-        };
-        let _ = writeln!(text, "    // {declared}: {why}");
-        return 0;
-    }
-    // The kernel's types do not say whose memory a number lies in.
-    if matches!(btf.kind(to), Kind::Int(_) | Kind::Enum { .. }) {
-        let of = btf.type_name(to);
-        let _ = write!(
-            text,
-            "    // {declared}\n    {name}: array 1 {KERNEL};\n    \
-             {name} as {alias}_user: user as {of} {USER};\n"
-        );
-        return 2;
-    }
-    if embedded::is_link(btf, to) {
-        let holders = embedded::holders(btf, to);
-        if let [(of, member)] = holders.as_slice() {
-            let _ = writeln!(
-                text,
-                "    {name}: container of {of} by {member};  // {declared}"
-            );
-            rules.reach_named(of);
-            return 1;
-        }
-        for (of, member) in &holders {
-            let _ = writeln!(text, "    // or, {name}: container of {of} by {member};");
-        }
-    }
-    let _ = writeln!(text, "    {name};  // {declared}");
-    rules.reach(to);
-    if system_call(&rules.function).is_some() && system_call::is_registers(btf, parameter) {
-        return 1 + system_call::roots(btf, &name, &options.system_call, text);
-    }
-    1
-}
-
 /// How a pointer is followed to a type, or to what has a member of that name:
 /// `struct job.work`.
 fn treatment(of: &str) -> String {
@@ -364,11 +281,6 @@ fn treatment(of: &str) -> String {
 
 fn type_of(of: &str) -> &str {
     of.split('.').next().unwrap_or(of)
-}
-
-/// Whether an argument of that name holds the length of what is before it.
-fn is_length(name: &str) -> bool {
-    LENGTHS.contains(&name)
 }
 
 /// Similar names, in words.

@@ -83,6 +83,19 @@ pub(crate) fn parse_all(text: &str, name: &str) -> Result<Text, Diagnostics> {
     Ok(all)
 }
 
+/// A text that includes [`KNOWLEDGE`] and nothing else.
+pub(crate) fn parse_with_knowledge(text: &str) -> Result<Text, Problem> {
+    let source = |name: &str, text: &str| Source {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    };
+    Ok(Text {
+        files: vec![parse(text, 0)?, parse(KNOWLEDGE, 1)?],
+        sources: vec![source("recipe", text), source("knowledge.kflat", KNOWLEDGE)],
+        knowledge: Some(1),
+    })
+}
+
 fn read(path: &Path, name: &str) -> Result<String, String> {
     match read_file(path) {
         Err(_) if name == "knowledge.kflat" => Ok(KNOWLEDGE.to_owned()),

@@ -5,6 +5,25 @@ use kflat_btf::{Btf, Field, Kind, NamedKind, TypeId};
 use crate::diagnostics::{Problem, Span};
 use crate::syntax::{BaseName, TypeName};
 
+/// Words that begin something else where a member is expected.
+const KEYWORDS: [&str; 4] = ["if", "switch", "case", "else"];
+
+/// Whether a recipe can say a name that BTF has: some languages have others than C.
+pub(crate) fn is_sayable(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !KEYWORDS.contains(&name)
+}
+
+/// The type as a recipe names it, if it can.
+pub(crate) fn sayable_type(btf: &Btf, of: TypeId) -> Option<String> {
+    let name = btf.type_name(of);
+    name.split(' ').all(is_sayable).then_some(name)
+}
+
 /// Numbers of a width, as the kernel's own code calls them: bytes, and whether
 /// they are signed.
 pub(crate) const WIDTHS: [(&str, u8, bool); 8] = [

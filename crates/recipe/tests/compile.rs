@@ -2,7 +2,7 @@
 
 use kflat_abi::program::{self as abi, Program};
 use kflat_btf::{Btf, TypeId};
-use kflat_recipe::{AutoOptions, Compiled, compile, generate, generate_with};
+use kflat_recipe::{Compiled, compile};
 use proptest::prelude::*;
 
 mod made;
@@ -239,90 +239,6 @@ fn mistakes_are_shown_at_their_place_with_the_nearest_name() {
     }
 }
 
-#[test]
-fn a_function_s_name_is_enough() {
-    let text = generate("visit", &types()).expect("a recipe");
-    assert!(text.contains("// int visit("), "{text}");
-    assert!(text.contains("buf: rest of object max 64K"), "{text}");
-    assert!(text.contains("private: rest of object max 4K"), "{text}");
-    assert!(text.contains("title as title_user: user string"), "{text}");
-    assert!(
-        text.contains("struct item {\n    text: string max 256;"),
-        "{text}"
-    );
-    // Of a `struct qstr` more is known than BTF says.
-    let names = actions(&good(&text), "struct node");
-    assert!(names.iter().any(|(path, _)| path == "name.name"), "{text}");
-    good(&text);
-    let error = generate("visitt", &types())
-        .expect_err("unknown")
-        .to_string();
-    assert!(error.contains("`visit`"), "{error}");
-}
-
-#[test]
-fn options_of_automatic_captures_are_written_down() {
-    let options = AutoOptions {
-        when: Some("node->count > 3 &&\nlen == 'x'".to_owned()),
-        depth: 5,
-        max_bytes: 4096,
-        max_objects: 7,
-        arguments: vec!["node".to_owned(), "buf".to_owned()],
-        globals: vec![("things".to_owned(), Some("struct item".to_owned()))],
-        types: vec![
-            ("buf".to_owned(), "struct item".to_owned()),
-            ("node.private".to_owned(), "struct qstr.name".to_owned()),
-        ],
-        follow: vec!["node.name.name".to_owned()],
-        skip: vec!["node.parent".to_owned(), "struct item".to_owned()],
-        ..AutoOptions::default()
-    };
-    let text = generate_with("visit", &types(), &options).expect("a recipe");
-    for part in [
-        "buf: as struct item;",
-        "global things: as struct item;",
-        "limit depth 5;\n    limit objects 7;\n    limit bytes 4096;",
-        "    when node->count > 3 && len == 'x';\n",
-        "parent: skip;",
-        "private: container of struct qstr by name;",
-        "skip struct item;",
-    ] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    assert!(!text.contains("title:"), "{text}");
-    let compiled = good(&text);
-    let followed: Vec<String> = (actions(&compiled, "struct node").into_iter())
-        .map(|(path, _)| path)
-        .collect();
-    assert_eq!(followed, ["name.name", "private", "call", "names"]);
-    for (when, message) in [
-        ("len >", "expected a number"),
-        (
-            "len > 3; nth 2",
-            "expected the end of the expression, found `;`",
-        ),
-        ("len > 3 } struct", "found `}`"),
-    ] {
-        let options = AutoOptions {
-            when: Some(when.to_owned()),
-            ..AutoOptions::default()
-        };
-        let error = generate_with("visit", &types(), &options).expect_err("wrong");
-        assert!(error.to_string().contains(message), "{error}");
-    }
-    for (follow, message) in [
-        ("nod.parent", "no argument `nod`"),
-        ("node.parnt", "near: `parent`"),
-    ] {
-        let options = AutoOptions {
-            follow: vec![follow.to_owned()],
-            ..AutoOptions::default()
-        };
-        let error = generate_with("visit", &types(), &options).expect_err("wrong");
-        assert!(error.to_string().contains(message), "{error}");
-    }
-}
-
 /// A way to follow, as a rule may say it, right or wrong.
 fn how() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
@@ -397,11 +313,10 @@ proptest! {
             let at = at % bytes.len();
             bytes[at] = value;
         }
-        if let Ok(btf) = Btf::parse(&bytes) {
-            let _ = generate("visit", &btf);
-            if let Ok(compiled) = compile(TEXT, "t", &btf) {
-                prop_assert_eq!(kflat_engine::verify(&compiled.program).err(), None);
-            }
+        if let Ok(btf) = Btf::parse(&bytes)
+            && let Ok(compiled) = compile(TEXT, "t", &btf)
+        {
+            prop_assert_eq!(kflat_engine::verify(&compiled.program).err(), None);
         }
     }
 

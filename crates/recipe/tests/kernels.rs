@@ -389,3 +389,16 @@ fn examples_of_the_manuals_compile_where_there_is_a_kernel() {
         }
     }
 }
+
+#[test]
+fn the_message_of_the_manual_is_what_is_said() {
+    let doc = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/recipes.md");
+    let manual = std::fs::read_to_string(doc).expect("a manual");
+    let (_, messages) = manual.split_once("### Messages").expect("a section");
+    let shown = messages.split("```").nth(1).expect("a message").trim();
+    const TEXT: &str = "recipe vfs_read { file; }\nstruct file { f_inod; }\n";
+    for (kernel, btf) in kernels() {
+        let error = compile(TEXT, "my.kflat", &btf).expect_err("a mistake");
+        assert_eq!(error.to_string().trim(), shown, "{}", kernel.display());
+    }
+}

@@ -12,7 +12,7 @@ mod kernel;
 use std::fs;
 use std::path::Path;
 
-use kflat_btf::{Btf, NamedKind, Subset};
+use kflat_btf::{Assembler, Btf, NamedKind, Subset};
 use kflat_fuzz_targets::{FUNCTIONS, KERNEL, USER, made_up};
 use kflat_image::abi::crc32c::crc32c;
 use kflat_image::load::link;
@@ -101,6 +101,9 @@ fn main() {
         put("engine", name, &capturing(&compiled.program));
         put("records", &format!("program-{name}"), &compiled.program);
     }
+    let odd = odd_names();
+    put("btf", "odd-names", &odd);
+    put("recipe", "odd-names", &with_types(TEXTS[0].1, &odd));
     let texts = fs::read_dir(corpus.join("../../recipes")).unwrap();
     for path in texts.map(|entry| entry.unwrap().path()) {
         if path.is_file() && path.file_stem().unwrap() != "knowledge" {
@@ -166,6 +169,26 @@ fn part(bytes: &[u8]) -> Vec<u8> {
     let btf = Btf::parse(bytes).unwrap();
     let all: Vec<_> = btf.named(NamedKind::Struct).map(|(id, _)| id).collect();
     Subset::of(&btf, &all).finish()
+}
+
+/// Types with names that are not C's.
+fn odd_names() -> Vec<u8> {
+    let mut a = Assembler::default();
+    let int = a.int("u32; } struct thing {", 4, true);
+    let number = a.pointer(int);
+    let inner = a.structure("<core::fmt::Formatter>", 8, &[("{closure#0}", number, 0)]);
+    let inner = a.pointer(inner);
+    let thing = [
+        ("<T as Trait>", inner, 0),
+        ("x\n}\n", inner, 8),
+        ("next", inner, 16),
+    ];
+    let thing = a.structure("thing", 24, &thing);
+    let thing = a.pointer(thing);
+    let arguments = [("thing", thing), ("*/", number), ("if", inner)];
+    a.function("probe", int, &arguments);
+    a.function("{shim}", int, &arguments);
+    a.finish()
 }
 
 fn with_types(text: &str, types: &[u8]) -> Vec<u8> {

@@ -11,8 +11,8 @@ const NAME: &str = "/nowhere/recipe";
 /// Compiles, formats and explains a text. BTF may follow it behind a NUL.
 ///
 /// # Panics
-/// If a program is not what the verifier passes, or what was formatted would be
-/// formatted differently.
+/// If a program is not what the verifier passes, what was formatted would be
+/// formatted differently, or what was generated does not compile.
 pub fn recipe(data: &[u8]) {
     let end = data.iter().position(|byte| *byte == 0);
     let (text, types) = match end {
@@ -47,9 +47,9 @@ pub fn recipe(data: &[u8]) {
     }
     if own.is_some() {
         for (_, function) in btf.named(NamedKind::Function).take(2) {
-            // Hostile types have names that no recipe can say.
             if let Ok(text) = generate(function, btf) {
-                let _ = compile_all(&text, NAME, btf);
+                let compiled = compile_all(&text, NAME, btf);
+                assert!(compiled.is_ok(), "{text}\n{:?}", compiled.err());
             }
         }
     }

@@ -192,8 +192,10 @@ impl<'a> Views<'a> {
         }
         let actions = self.actions(place, found, treatment, filling);
         for action in actions.unwrap_or_default() {
-            let at = u64::from(action.action.offset);
-            let size = self.extent(&action);
+            let (at, size) = match action.action.flags & abi::ACTION_KEEP {
+                0 => (u64::from(action.action.offset), self.extent(&action)),
+                _ => (found.at, self.btf.size(found.of).unwrap_or(8)),
+            };
             // The rule of a structure around this one goes before.
             if filling.is_free(at, size) && filling.contains(action.action.count) {
                 filling.take(at, size);
@@ -271,8 +273,16 @@ impl<'a> Views<'a> {
         }
         let (element, total) = elements(self.btf, of);
         let kind = self.btf.kind(of);
-        let is_word =
-            matches!(kind, Kind::Pointer(_) | Kind::Int(_)) && self.btf.size(of) == Some(8);
+        // What keeps its value, and is decoded, need not be as wide as an address: the
+        // engine is sent to the word that it lies in.
+        let size = self.btf.size(of).unwrap_or(0);
+        let is_decoded = treatment.keep && treatment.decode.is_some() && size < 8;
+        let word = if is_decoded { at & !7 } else { at };
+        let is_word = match kind {
+            Kind::Pointer(_) => size == 8,
+            Kind::Int(_) => size == 8 || is_decoded,
+            _ => false,
+        };
         let (target, count) = match (kind, &treatment.how) {
             (_, How::Here(name)) => {
                 let target = self.asked(name, treatment, scope.environment)?;
@@ -326,11 +336,22 @@ impl<'a> Views<'a> {
                 (target, constant(u32::try_from(total).ok()?))
             }
             // A number of 8 bytes may hold an address, as `unsigned long page_link`.
+            _ if is_decoded && word.saturating_add(8) > filling.size => {
+                self.problem(
+                    Problem::new(
+                        "this is too near to the end",
+                        span,
+                        "less than 8 bytes from it",
+                    )
+                    .help("another number of the structure can stand for the address"),
+                );
+                return None;
+            }
             _ if is_word => {
                 let to = pointee(self.btf, of);
                 let aim = self.aim(to, treatment, span, &scope)?;
-                let at = u32::try_from(at).ok()?;
-                return Some(vec![aim.at(at, path.to_owned(), treatment.span)]);
+                let word = u32::try_from(word).ok()?;
+                return Some(vec![aim.at(word, path.to_owned(), treatment.span)]);
             }
             _ => {
                 let declared = self.btf.declaration(of, path);

@@ -2,6 +2,8 @@
 
 use kflat_btf::{Btf, NamedKind, TypeId};
 
+use crate::names::is_sayable;
+
 /// Structures that are of no use by themselves: what they are a member of is what
 /// a callback is about.
 const LINKS: [&str; 16] = [
@@ -37,7 +39,8 @@ pub(super) fn is_link(btf: &Btf, of: TypeId) -> bool {
 pub(super) fn holders(btf: &Btf, link: TypeId) -> Vec<(String, String)> {
     let mut found: Vec<(TypeId, String)> = Vec::new();
     for (id, name) in btf.named(NamedKind::Struct) {
-        if !btf.is_of_module(id) || btf.find(NamedKind::Struct, name) != Some(id) {
+        let is_found = btf.find(NamedKind::Struct, name) == Some(id);
+        if !btf.is_of_module(id) || !is_found || !is_sayable(name) {
             continue;
         }
         found.extend(members(btf, id, link, DEEPEST).map(|path| (id, path)));
@@ -52,7 +55,8 @@ pub(super) fn holders(btf: &Btf, link: TypeId) -> Vec<(String, String)> {
 /// not the module's own, which are found themselves.
 fn members(btf: &Btf, of: TypeId, link: TypeId, deepest: usize) -> impl Iterator<Item = String> {
     let mut paths = Vec::new();
-    for (name, field) in btf.fields(of) {
+    let fields = btf.fields(of).into_iter();
+    for (name, field) in fields.filter(|(name, _)| is_sayable(name)) {
         let inner = btf.resolve(field.of);
         if inner == link {
             paths.push(name.to_owned());

@@ -4,6 +4,7 @@ use kflat_btf::{Btf, Kind};
 
 use super::GenerateError;
 use crate::diagnostics::{Problem, Span};
+use crate::names::sayable_type;
 
 /// Those of the core kernel, and how they are followed.
 const KNOWN: [(&str, &str); 17] = [
@@ -45,8 +46,9 @@ pub(super) fn treatment(
             btf.kind(btf.resolve(of)),
             Kind::Struct(_) | Kind::Union(_) | Kind::Int(_)
         )
+        && let Some(of) = sayable_type(btf, btf.resolve(of))
     {
-        return Ok(format!("per cpu as {}", btf.type_name(btf.resolve(of))));
+        return Ok(format!("per cpu as {of}"));
     }
     let names = KNOWN.iter().map(|(known, _)| *known);
     let near = Problem::new("", Span::default(), "").nearest(symbol, names);

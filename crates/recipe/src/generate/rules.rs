@@ -1,13 +1,15 @@
-//! Rules for types of which nothing is known but what BTF says.
+//! The rules that a recipe is given beside what is known of the kernel.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use kflat_btf::{Btf, Kind, NamedKind, Parameter, TypeId};
 
+use super::members::Members;
+use super::text::{Text, commented};
 use super::{GenerateError, near};
 use crate::include::KNOWLEDGE;
-use crate::names::{find_field, find_type, is_char, pointee};
+use crate::names::{find_field, find_type, is_char, is_sayable, pointee};
 use crate::parser::parse;
 use crate::syntax::MemberRule;
 
@@ -23,16 +25,13 @@ const HOLDERS: [&str; 2] = ["xarray", "maple_tree"];
 /// Rules that a recipe is given, more is no use to a reader.
 const MOST_RULES: usize = 64;
 
-/// Bytes that a `void *` is followed for.
-const MOST_UNTYPED: &str = "4K";
-
 pub(super) struct Rules<'a> {
-    btf: &'a Btf,
+    pub(super) btf: &'a Btf,
     /// The function that the recipe is for.
     pub(super) function: String,
     /// The rules of the knowledge base: members that lead on.
     known: HashMap<TypeId, Vec<MemberRule>>,
-    hubs: HashSet<TypeId>,
+    pub(super) hubs: HashSet<TypeId>,
     /// Types that the roots lead to.
     reached: Vec<TypeId>,
     /// Members that the options name, by type.
@@ -83,7 +82,8 @@ impl<'a> Rules<'a> {
             true => NamedKind::Union,
             false => NamedKind::Struct,
         };
-        let Some(id) = self.btf.find(kind, name) else {
+        let found = self.btf.find(kind, name).filter(|_| is_sayable(name));
+        let Some(id) = found else {
             let names = self.btf.named(kind).map(|(_, name)| name);
             return Err(GenerateError::NoPath {
                 path: written.to_owned(),
@@ -121,24 +121,32 @@ impl<'a> Rules<'a> {
         })?;
         let mut of =
             pointee(btf, argument.of).ok_or_else(|| lost(format!("`{first}` is no pointer")))?;
-        let mut owner = None;
+        let mut owner: Option<(TypeId, String)> = None;
         for name in parts {
-            let Some(field) = btf.field(of, name) else {
+            let Some(field) = btf.field(of, name).filter(|_| is_sayable(name)) else {
                 let names = btf.fields(of).into_iter().map(|(name, _)| name);
                 let near = near(name, names);
                 let of = btf.type_name(of);
                 return Err(lost(format!("`{of}` has no member `{name}`{near}")));
             };
-            owner = Some((of, name));
+            owner = Some(match owner {
+                // A structure inside without a name has no rule of its own.
+                Some((outer, path)) if btf.name(of).is_empty() => (outer, format!("{path}.{name}")),
+                _ => (of, name.to_owned()),
+            });
             of = pointee(btf, field.of).unwrap_or_else(|| btf.resolve(field.of));
         }
         let Some((owner, name)) = owner else {
             return Err(lost("name a member: `ARGUMENT.MEMBER`".to_owned()));
         };
+        if !is_sayable(btf.name(owner)) {
+            let of = commented(&btf.type_name(owner));
+            return Err(lost(format!("a recipe can't name `{of}`")));
+        }
         self.asked
             .entry(owner)
             .or_default()
-            .push((name.to_owned(), how.to_owned()));
+            .push((name, how.to_owned()));
         if how.is_empty() {
             self.reached.push(of);
             // A rule of its own, though empty, says that the hub is to be crossed.
@@ -150,7 +158,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Writes the rules of all types that are reached within `depth` pointers.
-    pub(super) fn write(&mut self, depth: u32, text: &mut String) {
+    pub(super) fn write(&mut self, depth: u32, text: &mut Text) {
         for name in &self.skipped {
             let _ = write!(text, "\nskip {name};\n");
         }
@@ -167,34 +175,36 @@ impl<'a> Rules<'a> {
                 }
                 let own = asked.remove(&id);
                 let mut body = String::new();
-                for (member, how) in own.iter().flatten() {
-                    let _ = writeln!(body, "    {member}{how};");
-                }
                 if let Some(rule) = self.known.get(&id) {
                     next.extend(rule.iter().filter_map(|member| self.leads_to(id, member)));
                     level.extend(self.contained(id));
                 } else if self.is_named(id) && count < MOST_RULES {
-                    let named = own
-                        .iter()
-                        .flatten()
-                        .map(|(name, _)| name.as_str())
-                        .collect();
-                    self.members(id, left > 0, &named, &mut body, &mut next, &mut level);
+                    let named = own.iter().flatten().map(|(name, _)| name.as_str());
+                    let found = Members::of(self, id, left > 0, &named.collect());
+                    body = found.text;
+                    next.extend(found.behind);
+                    level.extend(found.inside);
                 }
                 if !body.is_empty() || own.is_some() {
                     count += 1;
-                    let _ = write!(text, "\n{} {{\n{body}}}\n", self.btf.type_name(id));
+                    self.rule(id, own.as_deref().unwrap_or_default(), &body, text);
                 }
             }
             level = next;
         }
-        for (id, members) in asked {
-            let _ = write!(text, "\n{} {{\n", self.btf.type_name(id));
-            for (member, how) in members {
-                let _ = writeln!(text, "    {member}{how};");
-            }
-            text.push_str("}\n");
+        for (id, own) in asked {
+            self.rule(id, &own, "", text);
         }
+    }
+
+    /// Writes a rule: what was asked for, and more.
+    fn rule(&self, of: TypeId, asked: &[(String, String)], more: &str, text: &mut Text) {
+        let _ = write!(text, "\n{} {{\n", self.btf.type_name(of));
+        for (member, how) in asked {
+            text.asked_for();
+            let _ = writeln!(text, "    {member}{how};");
+        }
+        let _ = writeln!(text, "{more}}}");
     }
 
     /// Whether its name leads to it; one that stands for several leads to the first.
@@ -204,7 +214,7 @@ impl<'a> Rules<'a> {
             _ => NamedKind::Struct,
         };
         let name = self.btf.name(id);
-        !name.is_empty()
+        is_sayable(name)
             && !self.is_link(id)
             && !self.hubs.contains(&id)
             && self.btf.find(kind, name) == Some(id)
@@ -241,55 +251,8 @@ impl<'a> Rules<'a> {
             .collect()
     }
 
-    /// Members that BTF alone shows a way from.
-    fn members(
-        &self,
-        id: TypeId,
-        pointers: bool,
-        named: &HashSet<&str>,
-        body: &mut String,
-        next: &mut Vec<TypeId>,
-        level: &mut Vec<TypeId>,
-    ) {
-        let btf = self.btf;
-        let mut ranges: Vec<(u64, u64)> = Vec::new();
-        for (member, field) in btf.fields(id) {
-            let (Some(at), Some(size)) = (field.offset(), btf.size(field.of)) else {
-                continue;
-            };
-            let end = at.saturating_add(size);
-            // Which member of a union is in use BTF does not say.
-            let shared = ranges.iter().any(|(s, e)| at < *e && *s < end);
-            ranges.push((at, end));
-            if shared || named.contains(member) {
-                continue;
-            }
-            let declared = btf.declaration(field.of, member);
-            if pointers && self.is_untyped(field.of) {
-                let _ = writeln!(
-                    body,
-                    "    {member}: rest of object max {MOST_UNTYPED} if (s64)value < 0;  // {declared}"
-                );
-                continue;
-            }
-            let Some(to) = self.followed(field.of) else {
-                let contained = btf.resolve(field.of);
-                level.extend(btf.composite(contained).map(|_| contained));
-                continue;
-            };
-            if is_byte(btf, to) {
-                let _ = writeln!(body, "    {member}: string max 256;  // {declared}");
-            } else if pointers {
-                let _ = writeln!(body, "    {member};  // {declared}");
-                if !self.hubs.contains(&to) {
-                    next.push(to);
-                }
-            }
-        }
-    }
-
     /// Whether it is a `void *` into the kernel's own memory.
-    fn is_untyped(&self, of: TypeId) -> bool {
+    pub(super) fn is_untyped(&self, of: TypeId) -> bool {
         let btf = self.btf;
         let Kind::Pointer(tagged) = btf.kind(btf.resolve(of)) else {
             return false;
@@ -301,7 +264,7 @@ impl<'a> Rules<'a> {
 
     /// What a pointer leads to, where it is worth following: its type is known and
     /// it points into the kernel's own memory.
-    fn followed(&self, of: TypeId) -> Option<TypeId> {
+    pub(super) fn followed(&self, of: TypeId) -> Option<TypeId> {
         let btf = self.btf;
         let to = pointee(btf, of)?;
         let Kind::Pointer(tagged) = btf.kind(btf.resolve(of)) else {

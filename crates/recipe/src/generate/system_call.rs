@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use kflat_btf::{Btf, NamedKind, Parameter};
 
-use super::is_length;
-use crate::names::pointee;
+use super::argument::is_length;
+use super::text::{Text, commented};
+use crate::names::{is_sayable, pointee};
 
 /// An argument of a system call, as the kernel declares it for tracing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(super) fn roots(
     btf: &Btf,
     registers: &str,
     arguments: &[CallArgument],
-    text: &mut String,
+    text: &mut Text,
 ) -> usize {
     let mut count = 0;
     for (position, (argument, register)) in arguments.iter().zip(REGISTERS).enumerate() {
@@ -52,8 +53,9 @@ pub(super) fn roots(
             _ => format!("from ({base} **){registers}->{register} as {name}"),
         };
         let how = match (base.as_str(), length) {
-            _ if !of.contains('*') => {
-                let _ = writeln!(text, "    // {registers}->{register}: {of} {name}");
+            _ if !of.contains('*') || !is_sayable(name) => {
+                let declared = commented(&format!("{of} {name}"));
+                let _ = writeln!(text, "    // {registers}->{register}: {declared}");
                 continue;
             }
             ("char" | "void" | "unsigned char", Some((_, register))) => {

@@ -3,12 +3,12 @@
 use kflat_image::abi::extension::{self as abi, Diagnostic, Hit};
 use kflat_image::abi::program::Program;
 use kflat_image::describe::reason;
-use kflat_image::typed::{Typed, Value};
+use kflat_image::typed::{Argument, Typed, Value};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::SCHEMA;
-use super::value::{Budget, ObjectValue, Shown};
+use super::value::{ArgumentValue, Budget, ObjectValue, Shown};
 use crate::model::{Model, Node, RootNode};
 
 /// A line of the stream.
@@ -35,6 +35,12 @@ pub(super) enum Event<'a> {
     },
     Warning {
         message: &'a str,
+    },
+    Argument {
+        name: &'a str,
+        #[serde(rename = "type")]
+        of: String,
+        value: ArgumentValue<'a, 'a>,
     },
     Root {
         index: usize,
@@ -122,6 +128,22 @@ impl<'a> Event<'a> {
                 .collect(),
             hit: extension.and_then(|extension| extension.hit()).map(hit),
             recipe: extension.and_then(|extension| extension.source()),
+        }
+    }
+
+    pub(super) fn argument(
+        model: &'a Model<'_>,
+        typed: &'a Typed<'_>,
+        argument: Argument<'a>,
+    ) -> Self {
+        Self::Argument {
+            name: argument.name,
+            of: typed.btf().type_name(argument.of),
+            value: ArgumentValue {
+                model,
+                typed,
+                argument,
+            },
         }
     }
 

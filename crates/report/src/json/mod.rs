@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use kflat_image::Image;
-use kflat_image::typed::{Path, PathError, Typed};
+use kflat_image::typed::{Argument, Path, PathError, Typed};
 use serde::Serialize;
 
 use crate::model::{Links, Model, Node};
@@ -98,14 +98,23 @@ const DEPTH: usize = 4;
 impl Stream<'_, '_, '_> {
     fn image(&mut self) -> Result<(), JsonError> {
         let model = self.model;
-        let start = match (&self.options.path, &model.typed) {
+        let arguments = (model.typed.as_ref()).map_or_else(Vec::new, Typed::arguments);
+        let path = self.options.path.as_deref();
+        let asked = arguments.iter().find(|one| Some(one.name) == path);
+        let start = match (path.filter(|_| asked.is_none()), &model.typed) {
             (None, _) => None,
             (Some(_), None) => return Err(JsonError::NoTypes),
-            (Some(path), Some(typed)) => Some((path.as_str(), typed, typed.path(path)?)),
+            (Some(path), Some(typed)) => Some((path, typed, typed.path(path)?)),
         };
         line(&Event::image(model), self.out)?;
         for warning in model.image.warnings() {
             line(&Event::Warning { message: warning }, self.out)?;
+        }
+        if let Some(typed) = &model.typed {
+            let told = |one: &&Argument<'_>| path.is_none() || Some(one.name) == path;
+            for argument in arguments.iter().filter(told) {
+                line(&Event::argument(model, typed, *argument), self.out)?;
+            }
         }
         let links = model.links();
         let roots = model.roots();
@@ -114,6 +123,7 @@ impl Stream<'_, '_, '_> {
                 let (first, from) = self.value(path, typed, &found)?;
                 self.reachable(&links, first, from)
             }
+            None if asked.is_some() => Vec::new(),
             None => {
                 for (index, root) in roots.iter().enumerate() {
                     line(&Event::root(model, index, root), self.out)?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use kflat_btf::{Kind, TypeId};
 use kflat_image::describe::reason;
-use kflat_image::typed::{Pointer, Shape, Typed, Value, View};
+use kflat_image::typed::{Argument, Pointer, Shape, Typed, Value, View};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::event::hex;
@@ -115,23 +115,67 @@ impl Serialize for Shown<'_, '_> {
                 }
             },
             Shape::Array { element, count } => self.array(element, count, out),
-            Shape::Number { value, .. } => number(value, out),
-            Shape::Bool(value) => out.serialize_bool(value),
-            Shape::Char(value) => out.serialize_u8(value),
-            Shape::Enum { value, names } => {
-                let mut map = out.serialize_map(Some(2))?;
-                let name = (!names.is_empty()).then(|| names.join(" | "));
-                map.serialize_entry("enum", &name)?;
-                map.serialize_entry("value", &Number(value))?;
-                map.end()
-            }
-            Shape::Float(value) if value.is_finite() => out.serialize_f64(value),
-            Shape::Float(value) => tagged(out, "float", &value.to_string()),
             Shape::Pointer(pointer) => self.pointer(&pointer, out),
             Shape::Bytes(size) => self.bytes(size, out),
-            Shape::Missing => tagged(out, "missing", &true),
+            shape => scalar(&shape, out),
         }
     }
+}
+
+/// An argument in a register.
+pub(super) struct ArgumentValue<'a, 'i> {
+    pub(super) model: &'a Model<'i>,
+    pub(super) typed: &'a Typed<'i>,
+    pub(super) argument: Argument<'i>,
+}
+
+impl Serialize for ArgumentValue<'_, '_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match self.typed.argument_shape(&self.argument) {
+            Shape::Pointer(Pointer::Null) => out.serialize_unit(),
+            Shape::Pointer(Pointer::Outside(address)) => {
+                let mut map = out.serialize_map(None)?;
+                outside(self.model, self.typed, address, &mut map)?;
+                map.end()
+            }
+            shape => scalar(&shape, out),
+        }
+    }
+}
+
+/// A value that has no parts.
+fn scalar<S: Serializer>(shape: &Shape<'_>, out: S) -> Result<S::Ok, S::Error> {
+    match shape {
+        Shape::Number { value, .. } => number(*value, out),
+        Shape::Bool(value) => out.serialize_bool(*value),
+        Shape::Char(value) => out.serialize_u8(*value),
+        Shape::Enum { value, names } => {
+            let mut map = out.serialize_map(Some(2))?;
+            let name = (!names.is_empty()).then(|| names.join(" | "));
+            map.serialize_entry("enum", &name)?;
+            map.serialize_entry("value", &Number(*value))?;
+            map.end()
+        }
+        Shape::Float(value) if value.is_finite() => out.serialize_f64(*value),
+        Shape::Float(value) => tagged(out, "float", &value.to_string()),
+        _ => tagged(out, "missing", &true),
+    }
+}
+
+/// An address that no pointer of the image has; what was captured of it on another
+/// way.
+fn outside<M: SerializeMap>(
+    model: &Model<'_>,
+    typed: &Typed<'_>,
+    address: u64,
+    map: &mut M,
+) -> Result<(), M::Error> {
+    map.serialize_entry("address", &hex(address))?;
+    if let Some(offset) = typed.offset_of(address) {
+        map.serialize_entry("offset", &offset)?;
+        map.serialize_entry("object", &model.object_around(offset))?;
+    }
+    Ok(())
 }
 
 impl Shown<'_, '_> {
@@ -221,11 +265,7 @@ impl Shown<'_, '_> {
             Pointer::Function(symbol) => tagged(out, "function", symbol),
             Pointer::Outside(address) => {
                 let mut map = out.serialize_map(None)?;
-                map.serialize_entry("address", &hex(*address))?;
-                if let Some(offset) = self.typed.offset_of(*address) {
-                    map.serialize_entry("offset", &offset)?;
-                    map.serialize_entry("object", &self.model.object_around(offset))?;
-                }
+                outside(self.model, self.typed, *address, &mut map)?;
                 map.serialize_entry("reason", &self.typed.missing(self.value.offset).map(reason))?;
                 map.end()
             }

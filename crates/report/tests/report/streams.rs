@@ -74,6 +74,35 @@ fn values_are_what_they_are_in_c() {
 }
 
 #[test]
+fn arguments_that_are_no_roots_are_told_as_they_were_passed() {
+    let all = events(&image(), &Options::default());
+    let told = [
+        expected!({"event": "argument", "name": "mode", "type": "unsigned int", "value": 7}),
+        expected!({"event": "argument", "name": "wanted", "type": "enum state",
+                   "value": {"enum": "SLEEPING | STOPPED", "value": 5}}),
+    ];
+    let arguments = of_kind(&all, "argument");
+    assert_eq!(arguments[..2], told.iter().collect::<Vec<_>>());
+    let other = arguments[2];
+    assert_eq!(other["name"], "other");
+    let object = other["value"]["object"].as_u64().unwrap();
+    let objects = of_kind(&all, "object");
+    assert_eq!(objects[object as usize]["type"], "struct dentry");
+    let first_root = all.iter().position(|event| event["event"] == "root");
+    assert!(all[..first_root.unwrap()].contains(&told[1]));
+    let path = Options {
+        path: Some("mode".to_owned()),
+        ..Options::default()
+    };
+    let alone = events(&image(), &path);
+    assert_eq!(alone[1], told[0]);
+    assert_eq!(
+        alone[2],
+        expected!({"event": "end", "objects": 0, "cut": false})
+    );
+}
+
+#[test]
 fn a_path_selects_a_value_and_what_is_near() {
     let at = |path: &str, depth| Options {
         path: Some(path.to_owned()),
