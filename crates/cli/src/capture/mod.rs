@@ -87,13 +87,14 @@ pub(crate) struct Arguments {
     /// Write the debug log (kflat log)
     #[arg(long)]
     debug: bool,
+    /// The command to capture from
+    #[arg(last = true, conflicts_with = "pid")]
+    command: Vec<OsString>,
     #[command(flatten)]
     types: TypeSource,
+    // Last: it has a heading of its own.
     #[command(flatten)]
     automatic: Automatic,
-    /// The command to capture from
-    #[arg(last = true, conflicts_with = "pid", help_heading = "Arguments")]
-    command: Vec<OsString>,
 }
 
 const EXIT_STATUS: &str = "\
@@ -107,7 +108,6 @@ Exit status:
 
 Examples:
   kflat capture vfs_read -- head -n1 /etc/hostname
-  kflat capture vfs_read --when 'file->f_path.dentry->d_name.name == \"hostname\"' -- head /etc/hostname
   kflat capture recipes/current_task.kflat -- sh -c 'kill -0 $$'
   kflat capture recipes/modules.kflat --now -o modules.img
   kflat capture tcp_sendmsg --pid 1234 --timeout 60
