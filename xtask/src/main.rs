@@ -19,6 +19,7 @@ mod root;
 mod share;
 mod test;
 mod testroot;
+mod transcripts;
 mod verdict;
 mod vm;
 mod workspace;
@@ -64,6 +65,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measure captures beside loops written by hand, and in a guest
     Bench(bench::Options),
+    /// Run the commands that README.md and doc/ show in a guest, and renew what they print
+    Transcripts(transcripts::Options),
     /// Write the C header of the kernel interface, include/kflat_uapi.h
     Header {
         /// Only say whether it is current
@@ -124,6 +127,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test(options) => Ok(test::run(&options)),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Transcripts(options) => transcripts::run(&options),
         Task::Header { check } => header::header(check).map(|()| ExitCode::SUCCESS),
         Task::Install(options) => library::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Vm(options) => guest::run(&options),

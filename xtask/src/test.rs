@@ -19,7 +19,7 @@ use anyhow::Result;
 use crate::buildroot::BuildRoot;
 use crate::testroot::TestRoot;
 use crate::verdict::{Tally, Verdict};
-use crate::{kernels, module, programs, progress};
+use crate::{kernels, module, programs, progress, transcripts};
 use samples::Samples;
 
 /// Which tests.
@@ -111,7 +111,26 @@ fn in_guests(options: &Options, report: &mut Report) -> Result<()> {
             Err(error) => report.failed(&name, &format!("{error:#}")),
         }
     }
-    guests::run(&root, &built, &programs, options.filter.as_deref(), report)
+    let filter = options.filter.as_deref();
+    guests::run(&root, &built, &programs, filter, report)?;
+    if filter.is_none_or(|filter| filter.contains(transcripts::THEME))
+        && let Some((kernel, modules)) =
+            (built.iter()).find(|(kernel, _)| kernel.series == transcripts::SERIES)
+    {
+        let pages = transcripts::complaints(&root, kernel, modules, &programs)?;
+        for (page, complaints) in pages {
+            let name = format!(
+                "{}: {page} shows what its commands print",
+                transcripts::THEME
+            );
+            if complaints.is_empty() {
+                report.passed(&name);
+            } else {
+                report.failed(&name, &complaints.join("\n"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Images of all guests in debuggers.

@@ -13,7 +13,8 @@ use crate::type_source::TypeSource;
 /// List the kernel's functions with their arguments
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Part of a name, or a whole one with `*` and `?` in it; all without it
+    /// Part of a name, or a pattern for all of it with `*` and `?`; without it all are
+    /// listed
     pattern: Option<String>,
     /// Those of a loaded module; without it, modules are looked through if the kernel
     /// itself has no such function

@@ -27,17 +27,17 @@ pub(crate) struct Arguments {
     /// The most elements of each array or list of pointers
     #[arg(long, short = 'n', value_name = "N", default_value_t = Options::default().elements)]
     elements: usize,
-    /// Where to write it instead of stdout
+    /// Where the drawing goes [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The language; without it what FILE ends with, or dot
+    /// What to write [default: what the end of FILE's name says, else dot]
     #[arg(long, short, value_enum)]
     format: Option<Format>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
-    /// Graphviz's
+    /// Text for Graphviz
     Dot,
     /// A drawing that browsers show
     Svg,

@@ -11,7 +11,7 @@ use crate::size;
 /// List the loaded recipes
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Also say what each begins with, and how much it is
+    /// Also the roots of each, and how many types and members it follows
     #[arg(long, short)]
     long: bool,
 }

@@ -36,9 +36,9 @@ use clap::{Parser, Subcommand};
 
 use crate::colour::Colour;
 
-/// Captures kernel memory selectively, and shows it with its types
+/// Captures data structures of the running kernel, and shows them with their types
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = BEGINNING)]
 struct Arguments {
     /// Use colours
     #[arg(
@@ -53,6 +53,12 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const BEGINNING: &str = "\
+To begin, as root with kflat.ko loaded:
+  kflat capture vfs_read -- head -n1 /etc/hostname    # saves vfs_read.img
+  kflat show vfs_read.img file
+  kflat recipe generate vfs_read                      # what to edit to capture less, or more";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -27,9 +27,9 @@ enum Command {
         #[command(flatten)]
         types: TypeSource,
     },
-    /// Print a recipe for a function, to begin with
+    /// Print the recipe that `capture FUNCTION` uses, to be edited
     Generate {
-        /// function or module:function
+        /// Its name: `function` or `module:function`
         function: String,
         #[command(flatten)]
         types: TypeSource,

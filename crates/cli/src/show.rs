@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// Show members that are all zero, too
     #[arg(long, short, conflicts_with = "json")]
     zeros: bool,
-    /// Show where in the kernel everything was
+    /// Show the kernel addresses of everything
     #[arg(long, short)]
     addr: bool,
     /// Write JSON for programs, an event a line; addresses are always in it

@@ -12,7 +12,7 @@ use kflat_self_tests::check::{Outcome, check};
 
 use crate::size;
 
-/// Run the module's own tests: it builds known data and captures it
+/// Run the kernel module's self-tests: it builds known data and captures it
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub(crate) struct Arguments {
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Write the debug log (kflat log)
     #[arg(long)]
     debug: bool,
-    /// Bytes for the image
+    /// Size of the area that the image is written to
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = size::parse)]
     area: u64,
 }

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     /// A structure, union, enum or typedef: `file`, `"struct file"`, `pid_t`
     #[arg(required = true, num_args = 1..=2, value_name = "NAME")]
     name: Vec<String>,
-    /// With the types of a loaded module
+    /// Also look among the types of this loaded module
     #[arg(long, short, value_name = "NAME", conflicts_with = "btf")]
     module: Option<String>,
     #[command(flatten)]

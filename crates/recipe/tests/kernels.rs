@@ -374,11 +374,13 @@ fn globals_are_followed_by_what_is_known_of_them() {
 #[test]
 fn examples_of_the_manuals_compile_where_there_is_a_kernel() {
     let doc = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc");
-    let texts = ["recipes.md", "walkthrough.md"]
+    let texts = ["recipes.md", "walkthrough.md", "../README.md"]
         .map(|name| std::fs::read_to_string(doc.join(name)).expect("a manual"));
     let examples: Vec<&str> = (texts.iter())
-        .flat_map(|text| text.split("```kflat\n").skip(1))
+        .flat_map(|text| text.split("```kflat").skip(1))
         .filter_map(|rest| rest.split("```").next())
+        // The rest of the first line may be a file's name.
+        .filter_map(|block| Some(block.split_once('\n')?.1))
         .collect();
     assert!(examples.len() >= 5);
     for (kernel, btf) in kernels_at_hand() {

@@ -85,8 +85,8 @@ impl Ending<'_> {
             )),
             // Automatic captures go so far by intention.
             Some(reason) if reason.is_depth() && self.recipe.is_generated => {
-                let not = size::counted(status.diagnostics.into(), "pointer");
-                anstream::eprintln!("the depth ends here: {not} not followed (--depth goes on)");
+                let deeper = size::counted(status.diagnostics.into(), "pointer");
+                anstream::eprintln!("not followed: {deeper} that lead deeper (--depth N goes on)");
                 Ok(())
             }
             Some(reason) => {

@@ -31,11 +31,12 @@ use wait::Signals;
 
 /// Capture at the next call of a function, and save the image with its types
 ///
-/// With a COMMAND, it is started, and its process is the one whose call counts:
-/// the recipe is armed before the command's program is executed. Processes that
-/// it starts in turn do not count, and the first call does: a program that is
-/// linked dynamically reads its libraries before anything else. With --pid, the calls of a running process or
-/// thread count; with neither, those of any process.
+/// With a COMMAND, kflat starts it, and captures at the first call that its process
+/// makes; calls of processes that it starts in turn do not count. A program that is
+/// linked dynamically reads its libraries first: a condition (--when, or `when` in a
+/// recipe) or --nth says which call is meant. With --pid, the calls of a running
+/// process or thread count; with neither, those of all processes, kernel threads and
+/// interrupts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
@@ -51,12 +52,12 @@ pub(crate) struct Arguments {
     /// with --count each Nth
     #[arg(long, value_name = "N", conflicts_with = "now", value_parser = clap::value_parser!(u32).range(1..))]
     nth: Option<u32>,
-    /// Capture so many times, to FUNCTION-1.img, FUNCTION-2.img and so on; calls while
-    /// an image is taken over are not captured
+    /// Capture N times, to FUNCTION-1.img, FUNCTION-2.img and so on; calls while an
+    /// image is being saved are not captured
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
           conflicts_with = "now", value_parser = clap::value_parser!(u32).range(1..100_000))]
     count: u32,
-    /// Save nothing: say what would be followed and how large it is by its types; with a
+    /// Save nothing: say which types would be followed, and how large they are; with a
     /// COMMAND, --pid or --now also capture once, and say how much that was
     #[arg(long)]
     dry_run: bool,
@@ -72,8 +73,8 @@ pub(crate) struct Arguments {
     /// Capture at once instead of at a call: for recipes of globals
     #[arg(long, conflicts_with_all = ["pid", "skip_body", "timeout", "command"])]
     now: bool,
-    /// Give up when the function was not called for so long; a COMMAND is
-    /// terminated then
+    /// Give up if the function is not called for so long; a COMMAND is terminated
+    /// then
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
     /// Bytes for the image; the kernel sets aside more than twice as much
@@ -86,13 +87,14 @@ pub(crate) struct Arguments {
     /// Write the debug log (kflat log)
     #[arg(long)]
     debug: bool,
-    #[command(flatten)]
-    types: TypeSource,
-    #[command(flatten)]
-    automatic: Automatic,
     /// The command to capture from
     #[arg(last = true, conflicts_with = "pid")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    types: TypeSource,
+    // Last: it has a heading of its own.
+    #[command(flatten)]
+    automatic: Automatic,
 }
 
 const EXIT_STATUS: &str = "\
@@ -105,7 +107,7 @@ Exit status:
   130  interrupted before it was
 
 Examples:
-  kflat capture vfs_read -- busybox head -n1 /etc/hostname
+  kflat capture vfs_read -- head -n1 /etc/hostname
   kflat capture recipes/current_task.kflat -- sh -c 'kill -0 $$'
   kflat capture recipes/modules.kflat --now -o modules.img
   kflat capture tcp_sendmsg --pid 1234 --timeout 60
