@@ -58,7 +58,6 @@ pub(super) fn run(
     let spec = Spec {
         kernel: kernel.clone(),
         levels: Levels::Four,
-        counting: None,
         cpus: 1,
         memory: "1G".to_owned(),
         modules: vec![modules.kflat.clone()],
