@@ -7,8 +7,10 @@
 #include <linux/irqflags.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
+#include <linux/vmalloc.h>
 /* Since 5.12 there is KFENCE. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0)
 #include <linux/kfence.h>
@@ -116,4 +118,26 @@ u64 kflat_shim_allocation_word(u64 address)
 	return word;
 fault:
 	return 0;
+}
+
+/*
+ * One object of an allocator, zeroed, whose bounds can be known: those of KFENCE's samples
+ * can't, and never do two come one after the other. kflat_shim_free() frees it. Both sleep.
+ */
+void *kflat_shim_kmalloc(u64 size)
+{
+	gfp_t flags = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	void *memory = kzalloc(size, flags), *sample = NULL;
+
+	if (is_kfence_address(memory)) {
+		sample = memory;
+		memory = kzalloc(size, flags);
+	}
+	kfree(sample);
+	return memory;
+}
+
+void *kflat_shim_vmalloc(u64 size)
+{
+	return vzalloc(size);
 }

@@ -9,14 +9,6 @@
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
-#include <linux/vmalloc.h>
-/* Since 5.12 there is KFENCE. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0)
-#include <linux/kfence.h>
-#else
-#define is_kfence_address(address) false
-#endif
 
 #include "kflat_shim.h"
 
@@ -29,28 +21,6 @@ void *kflat_shim_alloc(u64 size)
 	if (size > INT_MAX)
 		return NULL;
 	return kvzalloc(size, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-}
-
-/*
- * One object of an allocator, zeroed, whose bounds can be known: those of KFENCE's samples
- * can't, and never do two come one after the other.
- */
-void *kflat_shim_kmalloc(u64 size)
-{
-	gfp_t flags = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
-	void *memory = kzalloc(size, flags), *sample = NULL;
-
-	if (is_kfence_address(memory)) {
-		sample = memory;
-		memory = kzalloc(size, flags);
-	}
-	kfree(sample);
-	return memory;
-}
-
-void *kflat_shim_vmalloc(u64 size)
-{
-	return vzalloc(size);
 }
 
 void kflat_shim_free(void *memory)

@@ -67,6 +67,9 @@ struct kflat_allocation {
 };
 bool kflat_shim_allocation(u64 address, struct kflat_allocation *found);
 u64 kflat_shim_allocation_word(u64 address);
+/* To make some. */
+void *kflat_shim_kmalloc(u64 size);
+void *kflat_shim_vmalloc(u64 size);
 
 /* user_memory.c: of the current process; only what is present. Any context. */
 int kflat_shim_memory_read_user(u64 address, void *into, u64 size);

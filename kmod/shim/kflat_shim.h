@@ -36,8 +36,6 @@ int kflat_shim_device_detach(struct vm_area_struct *vma);
 
 /* kernel.c: memory, locks, user space, time, log. */
 void *kflat_shim_alloc(u64 size);
-void *kflat_shim_kmalloc(u64 size);
-void *kflat_shim_vmalloc(u64 size);
 void kflat_shim_free(void *memory);
 enum kflat_mutex_class {
 	KFLAT_MUTEX_SESSION,

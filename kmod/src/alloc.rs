@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::error::{Error, Result};
-use crate::ffi;
+use crate::{ffi, ffi_memory};
 
 /// A type of which all bytes zero is a value, and that needs no drop.
 ///
@@ -60,7 +60,7 @@ impl<T: Zeroed> Buffer<T> {
     /// The same, one object of `kmalloc`.
     pub(crate) fn of_kmalloc(count: usize) -> Result<Self> {
         Ok(Self {
-            memory: reserve_by(|size| ffi::kflat_shim_kmalloc(size), count)?,
+            memory: reserve_by(|size| ffi_memory::kflat_shim_kmalloc(size), count)?,
             count,
         })
     }
@@ -68,7 +68,7 @@ impl<T: Zeroed> Buffer<T> {
     /// The same, one area of `vmalloc`.
     pub(crate) fn of_vmalloc(count: usize) -> Result<Self> {
         Ok(Self {
-            memory: reserve_by(|size| ffi::kflat_shim_vmalloc(size), count)?,
+            memory: reserve_by(|size| ffi_memory::kflat_shim_vmalloc(size), count)?,
             count,
         })
     }

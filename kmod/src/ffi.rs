@@ -45,8 +45,6 @@ unsafe extern "C" {
 
     // alloc
     pub(crate) safe fn kflat_shim_alloc(size: u64) -> *mut c_void;
-    pub(crate) safe fn kflat_shim_kmalloc(size: u64) -> *mut c_void;
-    pub(crate) safe fn kflat_shim_vmalloc(size: u64) -> *mut c_void;
     pub(crate) fn kflat_shim_free(memory: *mut c_void);
 
     // sync

@@ -46,6 +46,8 @@ unsafe extern "C" {
     // allocation
     pub(crate) safe fn kflat_shim_allocation(address: u64, found: &mut Allocation) -> bool;
     pub(crate) safe fn kflat_shim_allocation_word(address: u64) -> u64;
+    pub(crate) safe fn kflat_shim_kmalloc(size: u64) -> *mut c_void;
+    pub(crate) safe fn kflat_shim_vmalloc(size: u64) -> *mut c_void;
 
     // percpu
     pub(crate) safe fn kflat_shim_cpu_count() -> u32;

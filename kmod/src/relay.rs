@@ -4,8 +4,8 @@ use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// A value that passes from hand to hand: each phase has a number, and who takes the value in a phase is its only holder until passing
-/// it on in the next one.
+/// A value that passes from hand to hand: each phase has a number, and who takes the
+/// value in a phase is its only holder until passing it on in the next one.
 pub(crate) struct Relay<T> {
     phase: AtomicU32,
     value: UnsafeCell<T>,

@@ -24,7 +24,6 @@ pub(crate) const STORIES: &[Story] = &[
     ("an_image_described", an_image_described),
     ("an_interrupted_wait", an_interrupted_wait),
     ("a_function_that_is_not_called", a_function_not_called),
-    ("the_modules_tests", the_modules_tests),
     ("the_debug_log", the_debug_log),
     ("recipes_checked_and_generated", recipes_checked),
     ("functions_and_types_listed", functions_and_types),
@@ -275,30 +274,6 @@ fn a_function_not_called() -> Result<()> {
     nothing_stays()?;
     let left = fs::read_dir(folder.path())?.count();
     ensure!(left == 0, "{left} files are left behind");
-    Ok(())
-}
-
-fn the_modules_tests() -> Result<()> {
-    let list = kflat(&["test", "--list"])?.succeeds()?.stdout;
-    let count = list.lines().count();
-    ensure!(count >= 52, "only {count} tests");
-    let all = format!("{count} passed, 0 failed");
-    kflat(&["test", "--all"])?.succeeds()?.says(&[&all])?;
-    // Memory of a process can't be had then.
-    let halted = format!("{} passed, 0 failed, 1 left out", count - 1);
-    kflat(&["test", "--all", "--stop-machine"])?
-        .succeeds()?
-        .says(&["test user ... left out", &halted])?;
-    kflat(&["test", "user", "--stop-machine"])?
-        .says(&["test user ... FAILED", "run it without stop_machine"])?;
-    let first = list.lines().next().unwrap_or_default();
-    let ok = format!("test {first} ... ok");
-    kflat(&["test", first, "--debug"])?
-        .succeeds()?
-        .says(&[&ok, "1 passed"])?;
-    kflat(&["log"])?
-        .succeeds()?
-        .says(&[&format!("{first}: complete")])?;
     Ok(())
 }
 

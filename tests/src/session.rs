@@ -11,7 +11,7 @@ use kflat_abi::control::{
 };
 use kflat_abi::uapi::{
     DEVICE_PATH, Disable, Enable, KFLAT_MEMORY_MAP, KFLAT_PROC_DISABLE, KFLAT_PROC_ENABLE,
-    MemoryMap, NAME_SIZE,
+    KFLAT_TESTS, MemoryMap, NAME_SIZE, Tests,
 };
 
 /// Bytes of a page.
@@ -142,6 +142,17 @@ impl Session {
             &mut MemoryMap {
                 buffer: buffer.as_mut_ptr().addr() as u64,
                 size: buffer.len() as u64,
+            },
+        )
+    }
+
+    /// Runs a test of the module's.
+    pub(crate) fn test(&self, test: &str) -> io::Result<()> {
+        self.ioctl(
+            KFLAT_TESTS,
+            &mut Tests {
+                test_name: name(test),
+                ..Tests::zeroed()
             },
         )
     }

@@ -1,11 +1,13 @@
-//! The tests in guests: every kernel with both depths of page tables.
+//! The tests in guests: every kernel with both depths of page tables. All stories are told
+//! with one of them, and with the other those of memory.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
+use std::num::NonZero;
 use std::path::PathBuf;
-
 use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -22,8 +24,9 @@ use crate::{process, progress, share, workspace};
 /// The runner of the tests in a guest.
 const RUNNER: &str = "kflat-tests";
 
-/// Each guest keeps one CPU of the host busy under emulation.
-const AT_A_TIME: usize = 2;
+/// Guests at a time, where the host has no more CPUs: each keeps one of them busy under
+/// emulation.
+const LEAST_AT_A_TIME: usize = 2;
 
 /// A guest with all tests takes a fraction of this.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -45,9 +48,11 @@ pub(super) fn run(
             waiting.push_back(prepare(kernel, modules, levels, programs, filter)?);
         }
     }
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let at_a_time = cpus.max(LEAST_AT_A_TIME).min(waiting.len());
     let (waiting, report) = (Mutex::new(waiting), Mutex::new(report));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
+    thread::scope(|scope| {
+        for _ in 0..at_a_time {
             scope.spawn(|| {
                 loop {
                     let next = lock(&waiting).pop_front();
@@ -101,7 +106,11 @@ fn prepare(
     // Without a runner, that the modules load and unload is the test.
     let has_runner = share.join("bin").join(RUNNER).exists();
     let mut command: Vec<OsString> = vec![if has_runner { RUNNER } else { "true" }.into()];
-    command.extend(filter.filter(|_| has_runner).map(OsString::from));
+    let which = filter.or(match levels {
+        Levels::Four => None,
+        Levels::Five => Some("--memory"),
+    });
+    command.extend(which.filter(|_| has_runner).map(OsString::from));
     Ok(Spec {
         kernel: kernel.clone(),
         levels,
