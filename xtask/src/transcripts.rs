@@ -1,15 +1,7 @@
 //! `cargo xtask transcripts`: what the documentation shows of commands is what they print.
 //!
-//! In [`PAGES`], three kinds of blocks are run in a guest, in order, each page in a folder of its
-//! own that has `recipes/` in it:
-//!
-//! | block | |
-//! |---|---|
-//! | ```` ```console ```` | lines `$ COMMAND`, each with what it prints; a line `…` stands for lines that are left out |
-//! | ```` ```sh run ```` | a command a line, which must succeed |
-//! | ```` ```kflat NAME ```` | a file of that name |
-//!
-//! Pictures (`![…](NAME.svg)`) that the commands make are kept beside the page.
+//! README.md and the pages of `doc/` have blocks that are run in a guest, in order, each page in
+//! a folder of its own that has `recipes/` in it; `doc/developing.md` says how they are written.
 
 mod guest;
 mod page;
@@ -36,9 +28,6 @@ pub(crate) const SERIES: &str = "6.12";
 /// What the names of these tests begin with.
 pub(crate) const THEME: &str = "transcripts";
 
-/// Pages with commands in them.
-const PAGES: &[&str] = &["README.md", "doc/walkthrough.md"];
-
 /// What to do with a page that differs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -54,11 +43,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let modules = module::build(&root, kernel)?;
     let programs = programs::build(&root)?;
     let mut is_current = true;
-    for (page, mut ran) in in_guest(&root, kernel, &modules, &programs)? {
+    for (page, ran) in in_guest(&root, kernel, &modules, &programs)? {
         let complaints = if options.check {
             check(&page, &ran)
         } else {
-            renew(page, &mut ran)?
+            renew(page, &ran)?
         };
         is_current &= complaints.is_empty();
         for complaint in complaints {
@@ -93,15 +82,29 @@ fn in_guest(
     modules: &Modules,
     programs: &Programs,
 ) -> Result<Vec<(Page, Ran)>> {
-    let pages = PAGES
-        .iter()
-        .map(|name| {
-            let text = fs::read_to_string(workspace::root().join(name))
-                .with_context(|| format!("can't read {name}"))?;
-            Page::parse(name, &text)
-        })
-        .collect::<Result<Vec<Page>>>()?;
+    let pages = pages()?;
     guest::run(root, kernel, modules, programs, pages)
+}
+
+/// The pages that have something to run.
+fn pages() -> Result<Vec<Page>> {
+    let root = workspace::root();
+    let mut names = vec!["README.md".to_owned()];
+    for entry in fs::read_dir(root.join("doc")).context("can't read doc/")? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".md") {
+            names.push(format!("doc/{name}"));
+        }
+    }
+    names.sort();
+    let mut pages = Vec::new();
+    for name in names {
+        let text =
+            fs::read_to_string(root.join(&name)).with_context(|| format!("can't read {name}"))?;
+        pages.push(Page::parse(&name, &text)?);
+    }
+    pages.retain(|page| !page.steps.is_empty());
+    Ok(pages)
 }
 
 /// What a page shows that is not so.
@@ -133,7 +136,7 @@ fn check(page: &Page, ran: &Ran) -> Vec<String> {
 }
 
 /// Puts what was printed into a page; what is left for people to do.
-fn renew(mut page: Page, ran: &mut Ran) -> Result<Vec<String>> {
+fn renew(mut page: Page, ran: &Ran) -> Result<Vec<String>> {
     let mut complaints = failures(&page, ran);
     let mut changes = Vec::new();
     for (step, shown, output) in transcripts(&page, ran) {
@@ -153,7 +156,7 @@ fn renew(mut page: Page, ran: &mut Ran) -> Result<Vec<String>> {
     fs::write(&path, page.lines.join("\n") + "\n")
         .with_context(|| format!("can't write {}", path.display()))?;
     for name in page.pictures() {
-        if let Some(made) = ran.files.remove(name) {
+        if let Some(made) = ran.files.get(name) {
             fs::write(beside(&page.name, name), made)
                 .with_context(|| format!("can't write {name}"))?;
         }
