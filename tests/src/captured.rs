@@ -130,6 +130,16 @@ impl Captured {
         Ok(fragment.offset + fragment.size - at)
     }
 
+    /// Bytes of the object that begins at an offset.
+    pub(crate) fn length(&self, at: u64) -> Result<u64> {
+        let extension = self.image.extension().context("no extension")?;
+        let program = extension.program().context("no program")?;
+        let here = extension.objects().iter().filter(|one| one.offset == at);
+        here.map(|one| program.object_size(one.type_index, one.count))
+            .max()
+            .with_context(|| format!("no object begins at {at:#x}"))
+    }
+
     /// Reasons of what is not in the image.
     pub(crate) fn missing(&self) -> Vec<u32> {
         let extension = self.image.extension().into_iter();

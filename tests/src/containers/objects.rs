@@ -16,12 +16,12 @@ fn byte(i: u64) -> u8 {
     (i * 7 + (i >> 8)) as u8
 }
 
-/// What a pointer leads to is `length` bytes, of which `known` were written, from
-/// number `first` of the object on.
+/// What a pointer leads to is an object of `length` bytes, of which `known` were written,
+/// from number `first` of what the allocator gave out on.
 fn holds(captured: &Captured, name: &str, first: u64, known: u64, length: u64) -> Result<()> {
     let start = captured.lead(head(captured, &format!("objects.{name}"))?)?;
-    let rest = captured.rest(start)?;
-    ensure!(rest == length, "{name}: {rest} bytes, not {length}");
+    let found = captured.length(start)?;
+    ensure!(found == length, "{name}: {found} bytes, not {length}");
     let bytes = captured.bytes(start, usize::try_from(known)?)?;
     let differs = (first..).zip(bytes).find(|(i, found)| byte(*i) != **found);
     ensure!(differs.is_none(), "{name}: byte {differs:?}");
@@ -60,17 +60,20 @@ fn all() -> Result<[Allocated; 5]> {
     ])
 }
 
+/// Captures the containers, and of each object what `rule` says for it.
+fn objects(name: &str, rule: impl Fn(&Allocated) -> String) -> Result<Captured> {
+    let rules: String = all()?.iter().map(rule).collect();
+    capture(name, &format!("struct kflat_test_containers {{ {rules} }}"))
+}
+
 pub(super) fn whole() -> Result<()> {
+    let captured = objects("whole", |one| {
+        let (start, middle) = (one.start, one.middle);
+        format!("objects.{start}: whole object; objects.{middle}: whole object; ")
+    })?;
+    captured.is_whole()?;
     for one in all()? {
         let (start, middle) = (one.start, one.middle);
-        let captured = capture(
-            start,
-            &format!(
-                "struct kflat_test_containers {{ objects.{start}: whole object; \
-                     objects.{middle}: whole object; }}"
-            ),
-        )?;
-        captured.is_whole()?;
         holds(&captured, start, 0, one.known, one.length)?;
         // Both lead to the one object.
         let object = captured.lead(head(&captured, &format!("objects.{start}"))?)?;
@@ -81,34 +84,27 @@ pub(super) fn whole() -> Result<()> {
 }
 
 pub(super) fn rest() -> Result<()> {
+    let rest = objects("rest", |one| {
+        format!("objects.{}: rest of object; ", one.middle)
+    })?;
+    rest.is_whole()?;
+    // By the functions of the language, and in words.
+    let words = objects("by_functions", |one| {
+        format!(
+            "objects.{}: as unsigned long array (object_end(value) - value) / 8; ",
+            one.middle
+        )
+    })?;
+    let bounded = objects("bounded", |one| {
+        format!("objects.{}: rest of object max 48; ", one.middle)
+    })?;
     for one in all()? {
         let (middle, at) = (one.middle, one.at);
         let (known, length) = (one.known - at, one.length - at);
-        let captured = capture(
-            middle,
-            &format!("struct kflat_test_containers {{ objects.{middle}: rest of object; }}"),
-        )?;
-        captured.is_whole()?;
-        holds(&captured, middle, at, known, length)?;
-
-        // By the functions of the language, and in words.
-        let captured = capture(
-            "by_functions",
-            &format!(
-                "struct kflat_test_containers {{
-                     objects.{middle}: as unsigned long
-                         array (object_end(value) - value) / 8;
-                 }}"
-            ),
-        )?;
-        let words = length / 8 * 8;
-        holds(&captured, middle, at, known.min(words), words)?;
-
-        let captured = capture(
-            "bounded",
-            &format!("struct kflat_test_containers {{ objects.{middle}: rest of object max 48; }}"),
-        )?;
-        holds(&captured, middle, at, 48, 48)?;
+        holds(&rest, middle, at, known, length)?;
+        let whole_words = length / 8 * 8;
+        holds(&words, middle, at, known.min(whole_words), whole_words)?;
+        holds(&bounded, middle, at, 48, 48)?;
     }
     Ok(())
 }
