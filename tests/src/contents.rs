@@ -70,7 +70,12 @@ fn in_a_page() -> Result<()> {
     );
     let shared = object(&image, "skb->end")?;
     ensure!(shared.contains("\"nr_frags\":1"), "{shared}");
-    is_captured(&image, "skb->end->")
+    is_captured(&image, "skb->end->")?;
+    // Behind the packet itself.
+    kflat(&["show", &image])?
+        .succeeds()?
+        .says(&["struct skb_shared_info *skb->end = → {"])?;
+    Ok(())
 }
 
 /// The text is an object of its own, whose path begins like this.

@@ -357,6 +357,9 @@ fn all_generated_compiles(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    // The fuzzer of recipes asks the same of many more.
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn what_is_generated_compiles_whatever_things_are_called(name in odd_name()) {
         // BTF's names end with a NUL.

@@ -7,6 +7,7 @@
 
 mod array;
 mod brief;
+mod kept;
 mod pointer;
 pub(crate) mod printer;
 mod raw;

@@ -81,7 +81,8 @@ pub(super) fn show(
     let arguments = typed.arguments();
     Ok((arguments.iter())
         .try_for_each(|argument| tree.argument(argument))
-        .and_then(|()| roots.into_iter().try_for_each(|index| tree.root(index))))
+        .and_then(|()| roots.into_iter().try_for_each(|index| tree.root(index)))
+        .and_then(|()| tree.kept()))
 }
 
 impl<'i> Tree<'_, 'i, '_> {

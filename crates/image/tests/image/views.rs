@@ -1,10 +1,12 @@
 //! What people see.
 
-use kflat_image::Image;
+use kflat_btf::Btf;
 use kflat_image::describe::describe;
 use kflat_image::show::{Options, ShowError, show};
+use kflat_image::{Additions, Image, save};
+use kflat_recipe::compile;
 
-use crate::kernel::{captured, image};
+use crate::kernel::{FILE as FILE_ADDRESS, Kernel, capture, captured, image, types};
 
 fn shown(image: &Image, options: &Options) -> String {
     let mut out = Vec::new();
@@ -135,6 +137,31 @@ fn roots_are_shown_as_c_declares_them() {
 fn arguments_that_are_no_roots_are_in_the_registers() {
     assert_eq!(at("mode"), "unsigned int mode = 7;");
     assert_eq!(at("wanted"), "enum state wanted = SLEEPING | STOPPED;");
+}
+
+#[test]
+fn what_lies_at_a_computed_address_is_shown_behind_the_roots() {
+    const TEXT: &str = "recipe visit { file; }
+        struct file { f_mode: keep decode f_path.dentry as struct dentry; }
+        struct qstr { len: keep decode (u64)name + 1 bytes 4; }";
+    let btf = Btf::parse(&types()).expect("types");
+    let compiled = compile(TEXT, "t", &btf).unwrap_or_else(|error| panic!("{error}"));
+    let bytes = capture(&compiled.program, &mut Kernel::example(), &[FILE_ADDRESS]);
+    let additions = Additions {
+        types: &compiled.types,
+        program: &compiled.program,
+        ..Additions::default()
+    };
+    let image = Image::open(save(&bytes, &additions).expect("an image")).expect("an image");
+    let view = shown(&image, &Options::default());
+    let (_, behind) = view.split_once("\n}").expect("the root");
+    let kept = behind
+        .find("\nstruct dentry *file->f_mode = → {\n")
+        .expect("what the number stands for");
+    let bytes = behind
+        .find("\nvoid *file->f_mode->d_name.len = → \"ostn\";\n")
+        .expect("what the number in that stands for");
+    assert!(kept < bytes, "{view}");
 }
 
 #[test]
