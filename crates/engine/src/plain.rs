@@ -17,7 +17,7 @@ use crate::step::{MOST, Step, Steps};
 use crate::string;
 use crate::visited::{Hash, Slot, Visited};
 use crate::word::words_for;
-use crate::work::{Link, OBJECT_WORDS, State, Work, records};
+use crate::work::{Link, OBJECT_WORDS, State, Work, record, records};
 
 /// Pointers that may wait.
 const RING: u32 = 32;
@@ -117,12 +117,6 @@ impl Counters {
         state.fixups.count += (self.fixup.wrapping_sub(state.fixups.at) / 2) as u32;
         state.fixups.at = self.fixup;
     }
-}
-
-#[inline(always)]
-fn record(words: &[u64], index: u32) -> Option<&[u64; OBJECT_WORDS]> {
-    let records = words.as_rchunks().1;
-    records.get(records.len().wrapping_sub(index as usize + 1))
 }
 
 #[inline(always)]

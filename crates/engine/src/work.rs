@@ -115,6 +115,13 @@ pub(crate) fn records(
     words.as_rchunks().1.iter().rev().take(count as usize)
 }
 
+/// The record of object `index`.
+#[inline(always)]
+pub(crate) fn record(words: &[u64], index: u32) -> Option<&[u64; OBJECT_WORDS]> {
+    let records = words.as_rchunks().1;
+    records.get(records.len().wrapping_sub(index as usize + 1))
+}
+
 /// Bytes of an object of a type with so many elements.
 pub(crate) fn length_of(program: &Program<'_>, type_index: u32, count: u32) -> u64 {
     let view = program.type_at(type_index);
