@@ -283,9 +283,16 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             // Where there is no memory for that, it may still be enough.
             let _ = Visited::expect(&mut self.work, self.program, more);
         }
+        let start = (place >> 32) as usize;
+        if let Some(word) = self.work.area.get(start.wrapping_add(AREA_AHEAD)) {
+            self.memory.expect_own(word);
+        }
+        if let Some([word, ..]) = record(self.work.words, index.wrapping_add(RECORDS_AHEAD)) {
+            self.memory.expect_own(word);
+        }
         source.next = index.wrapping_add(1);
         source.object = index;
-        source.start = (place >> 32) as usize;
+        source.start = start;
         source.depth = depth;
         source.at = source.start;
         source.left = elements;
