@@ -14,7 +14,7 @@ use kflat_engine::{Clock, Inputs, Quiet, Report, required_words};
 
 use crate::alloc::Arc;
 use crate::area::{Area, AreaPages, Pages, WorkPages};
-use crate::checksum::KernelChecksum;
+use crate::processor::ThisProcessor;
 use crate::claims::Claim;
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
@@ -307,7 +307,7 @@ fn write_image(data: &mut Data) -> Report {
         Some(target) => {
             let symbols = &mut KernelSymbols;
             let regions = (&mut **work, target.words(), state);
-            kflat_engine::write(&verified, regions, hit, symbols, &KernelChecksum)
+            kflat_engine::write(&verified, regions, hit, symbols, &ThisProcessor)
         }
         None => Report::default(),
     }

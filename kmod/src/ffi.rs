@@ -47,7 +47,7 @@ unsafe extern "C" {
     pub(crate) safe fn kflat_shim_alloc(size: u64) -> *mut c_void;
     pub(crate) fn kflat_shim_free(memory: *mut c_void);
 
-    // checksum
+    // processor
     pub(crate) safe fn kflat_shim_has_crc32() -> bool;
 
     // sync

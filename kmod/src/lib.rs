@@ -14,7 +14,7 @@ mod alloc;
 mod area;
 mod armed;
 mod capture;
-mod checksum;
+mod processor;
 mod claims;
 mod clock;
 mod commands;

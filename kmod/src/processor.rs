@@ -4,17 +4,17 @@
 use core::arch::asm;
 
 use kflat_abi::crc32c::crc32c_words_by;
-use kflat_engine::{Checksum, Software};
+use kflat_engine::{Processor, AnyProcessor};
 
 use crate::ffi;
 
 /// Checksums in the kernel, which saves no vector registers for them.
-pub(crate) struct KernelChecksum;
+pub(crate) struct ThisProcessor;
 
-impl Checksum for KernelChecksum {
+impl Processor for ThisProcessor {
     fn crc32c(&self, words: &[u64]) -> u32 {
         if !ffi::kflat_shim_has_crc32() {
-            return Software.crc32c(words);
+            return AnyProcessor.crc32c(words);
         }
         crc32c_words_by(words, |crc, word| {
             let mut crc = u64::from(crc);
