@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use kflat_abi::crc32c::crc32c_words_by;
-use kflat_engine::{Checksum, Clock, Memory, Software, Symbols, Unreadable};
+use kflat_engine::{AnyProcessor, Clock, Memory, Processor, Symbols, Unreadable};
 
 /// Reads addresses of this process, which must all be the benchmark's data.
 pub(crate) struct Own;
@@ -190,13 +190,13 @@ impl Symbols for NoSymbols {
 }
 
 /// Checksums by the processor's instruction, where it has one.
-pub(crate) struct Crc32c {
+pub(crate) struct ThisProcessor {
     instruction: bool,
 }
 
-impl Crc32c {
+impl ThisProcessor {
     /// As this processor can.
-    pub(crate) fn of_this_processor() -> Self {
+    pub(crate) fn new() -> Self {
         #[cfg(target_arch = "x86_64")]
         let instruction = is_x86_feature_detected!("sse4.2");
         #[cfg(not(target_arch = "x86_64"))]
@@ -205,14 +205,19 @@ impl Crc32c {
     }
 }
 
-impl Checksum for Crc32c {
+impl Processor for ThisProcessor {
     fn crc32c(&self, words: &[u64]) -> u32 {
         #[cfg(target_arch = "x86_64")]
         if self.instruction {
             // SAFETY: The processor has the instruction.
             return unsafe { by_instruction(words) };
         }
-        Software.crc32c(words)
+        AnyProcessor.crc32c(words)
+    }
+
+    #[inline]
+    fn expect_own(&self, word: &u64) {
+        prefetch(std::ptr::from_ref(word).addr());
     }
 }
 
@@ -225,7 +230,7 @@ fn by_instruction(words: &[u64]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Checksum, Crc32c, Software};
+    use super::{AnyProcessor, Processor, ThisProcessor};
 
     #[test]
     fn the_instruction_gives_the_same_checksum() {
@@ -234,8 +239,8 @@ mod tests {
             .collect();
         for count in [0, 1, 1023, 1024, 3000] {
             let words = &words[..count];
-            let here = Crc32c::of_this_processor().crc32c(words);
-            assert_eq!(here, Software.crc32c(words), "{count} words");
+            let here = ThisProcessor::new().crc32c(words);
+            assert_eq!(here, AnyProcessor.crc32c(words), "{count} words");
         }
     }
 }

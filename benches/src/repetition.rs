@@ -10,7 +10,7 @@ use kflat_abi::extension::Hit;
 use kflat_engine::{Inputs, Quiet, State, Verified, capture, verify, write};
 
 use crate::by_hand;
-use crate::memory::{self, Block, Crc32c, NoSymbols, Own, Watch, cpu_time};
+use crate::memory::{self, Block, NoSymbols, Own, ThisProcessor, Watch, cpu_time};
 use crate::programs;
 use crate::shapes::{Data, Shape};
 
@@ -166,7 +166,7 @@ pub(crate) fn by_engine(
     let Regions {
         work, area, state, ..
     } = regions;
-    let clock = Watch(Instant::now());
+    let (clock, processor) = (Watch(Instant::now()), ThisProcessor::new());
     let start = cpu_time();
     let outcome = capture(
         program,
@@ -183,7 +183,7 @@ pub(crate) fn by_engine(
         (work, area, state),
         &Hit::default(),
         &mut NoSymbols,
-        &Crc32c::of_this_processor(),
+        &processor,
     );
     let whole = cpu_time() - start;
     black_box(&area);

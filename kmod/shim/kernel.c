@@ -9,6 +9,7 @@
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
+#include <asm/cpufeature.h>
 
 #include "kflat_shim.h"
 
@@ -113,6 +114,12 @@ void kflat_shim_log(u32 level, const char *text, u64 size)
 		pr_warn("kflat: %.*s\n", length, text);
 	else
 		pr_info("kflat: %.*s\n", length, text);
+}
+
+/* Whether the processor has the crc32 instruction. */
+bool kflat_shim_has_crc32(void)
+{
+	return boot_cpu_has(X86_FEATURE_XMM4_2);
 }
 
 /* What core's panic ends in. No code refers to it: check_object.py. */

@@ -34,7 +34,7 @@ long kflat_device_read(void *session, u64 user, u64 size, u64 *position);
 u32 kflat_device_poll(void *session, struct file *file, struct poll_table_struct *table);
 int kflat_shim_device_detach(struct vm_area_struct *vma);
 
-/* kernel.c: memory, locks, user space, time, log. */
+/* kernel.c: memory, locks, processor, user space, time, log. */
 void *kflat_shim_alloc(u64 size);
 void kflat_shim_free(void *memory);
 enum kflat_mutex_class {
@@ -48,6 +48,7 @@ void *kflat_shim_mutex_new(u32 class);
 void kflat_shim_mutex_free(void *mutex);
 void kflat_shim_mutex_lock(void *mutex);
 void kflat_shim_mutex_unlock(void *mutex);
+bool kflat_shim_has_crc32(void);
 u64 kflat_shim_irq_save(void);
 void kflat_shim_irq_restore(u64 flags);
 u64 kflat_shim_user_read(void *into, u64 user, u64 size);

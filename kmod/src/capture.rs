@@ -14,6 +14,7 @@ use kflat_engine::{Clock, Inputs, Quiet, Report, required_words};
 
 use crate::alloc::Arc;
 use crate::area::{Area, AreaPages, Pages, WorkPages};
+use crate::processor::ThisProcessor;
 use crate::claims::Claim;
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
@@ -305,7 +306,8 @@ fn write_image(data: &mut Data) -> Report {
     match target {
         Some(target) => {
             let symbols = &mut KernelSymbols;
-            kflat_engine::write(&verified, (work, target.words(), state), hit, symbols)
+            let regions = (&mut **work, target.words(), state);
+            kflat_engine::write(&verified, regions, hit, symbols, &ThisProcessor)
         }
         None => Report::default(),
     }

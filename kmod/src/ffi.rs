@@ -47,6 +47,9 @@ unsafe extern "C" {
     pub(crate) safe fn kflat_shim_alloc(size: u64) -> *mut c_void;
     pub(crate) fn kflat_shim_free(memory: *mut c_void);
 
+    // processor
+    pub(crate) safe fn kflat_shim_has_crc32() -> bool;
+
     // sync
     pub(crate) safe fn kflat_shim_mutex_new(class: u32) -> *mut c_void;
     pub(crate) fn kflat_shim_mutex_free(mutex: *mut c_void);

@@ -14,6 +14,7 @@ mod alloc;
 mod area;
 mod armed;
 mod capture;
+mod processor;
 mod claims;
 mod clock;
 mod commands;

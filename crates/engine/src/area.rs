@@ -3,8 +3,14 @@
 
 use kflat_abi::record::Record;
 
+use crate::environment::Processor;
+
 /// Words below which it does not pay to copy piece by piece.
 const PIECE: usize = 64;
+/// Words by which memory is asked for ahead, and those of a cache line.
+const AHEAD: usize = 128;
+const LINE: usize = 8;
+
 /// The area.
 #[derive(Debug)]
 pub(crate) struct Area<'a> {
@@ -94,6 +100,30 @@ impl<'a> Area<'a> {
         }
     }
 
+    /// Copies `count` words from `from` to `to`, which is behind them.
+    pub(crate) fn copy(
+        &mut self,
+        from: usize,
+        to: usize,
+        count: usize,
+        processor: &impl Processor,
+    ) {
+        let Some((low, high)) = self.words.split_at_mut_checked(to) else {
+            return;
+        };
+        let Some(from) = low.get(from..from + count) else {
+            return;
+        };
+        let mut done = 0;
+        for piece in from.chunks(AHEAD) {
+            expect(high.get(done + AHEAD..).unwrap_or(&[]), AHEAD, processor);
+            if let Some(high) = high.get_mut(done..) {
+                copy(high, piece, piece.len());
+            }
+            done += AHEAD;
+        }
+    }
+
     /// Writes `bytes` at byte `at`, which moves behind them. Words are zeroed
     /// when the first byte of them is written.
     pub(crate) fn append(&mut self, at: &mut u64, bytes: &[u8]) {
@@ -117,6 +147,14 @@ impl<'a> Area<'a> {
         for (offset, word) in words.enumerate() {
             self.set(at + offset, u64::from_le_bytes(*word));
         }
+    }
+}
+
+/// Asks for the first `count` of `words`, as many as there are.
+#[inline]
+pub(crate) fn expect(words: &[u64], count: usize, processor: &impl Processor) {
+    for word in words.iter().take(count).step_by(LINE) {
+        processor.expect_own(word);
     }
 }
 

@@ -64,21 +64,23 @@ pub trait Symbols {
     fn name(&mut self, address: u64, name: &mut [u8]) -> Option<usize>;
 }
 
-/// Checksums of what is written behind the image.
-pub trait Checksum {
+/// What the processor may do better than the language can say.
+pub trait Processor {
     /// The CRC-32C of the little-endian bytes of `words`.
-    fn crc32c(&self, words: &[u64]) -> u32;
-}
-
-/// Checksums by table, for any processor.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Software;
-
-impl Checksum for Software {
     fn crc32c(&self, words: &[u64]) -> u32 {
         crc32c_words(words)
     }
+
+    /// The engine's own `word` will be written soon.
+    #[inline]
+    fn expect_own(&self, _word: &u64) {}
 }
+
+/// Any processor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AnyProcessor;
+
+impl Processor for AnyProcessor {}
 
 /// A step of a capture, for the debug log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

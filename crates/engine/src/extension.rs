@@ -8,7 +8,7 @@ use kflat_abi::record::Record;
 use crate::area::Area;
 use crate::changes::Change;
 use crate::diagnostics;
-use crate::environment::Checksum;
+use crate::environment::Processor;
 use crate::room::{FRONT, PAYLOADS};
 use crate::sort;
 use crate::work::{DIAGNOSTIC_WORDS, Work};
@@ -22,7 +22,7 @@ pub(crate) fn write(
     sections: &Sections,
     image_size: u64,
     hit: &Hit,
-    checksum: &impl Checksum,
+    processor: &impl Processor,
 ) -> u64 {
     // The bytes between the image's end and the extension are zero: the last
     // append cleared them.
@@ -33,7 +33,7 @@ pub(crate) fn write(
         finish_fragments(sections, &mut Area::new(work.area), origin);
         write_objects(work, sections, objects)
     } else {
-        single_objects(work, sections, origin).unwrap_or(objects)
+        single_objects(work, sections, origin, processor).unwrap_or(objects)
     };
     Area::new(work.area).record(the_hit, hit);
     let diagnostics = the_hit + Hit::SIZE / 8;
@@ -49,7 +49,7 @@ pub(crate) fn write(
     ];
     let count = if checked { PAYLOADS } else { PAYLOADS - 1 };
     let payloads = payloads.get(..count).unwrap_or(&[]);
-    contents(start, end, payloads, &mut Area::new(work.area), checksum);
+    contents(start, end, payloads, &mut Area::new(work.area), processor);
     end as u64 * 8
 }
 
@@ -132,7 +132,7 @@ fn contents(
     end: usize,
     payloads: &[(u32, usize, usize)],
     area: &mut Area<'_>,
-    checksum: &impl Checksum,
+    processor: &impl Processor,
 ) {
     let table = start + Header::SIZE / 8;
     let mut at = table;
@@ -142,7 +142,7 @@ fn contents(
             kind: *kind,
             offset: (from - start) as u64 * 8,
             length: (to - from) as u64 * 8,
-            crc: checksum.crc32c(area.words.get(*from..*to).unwrap_or(&[])),
+            crc: processor.crc32c(area.words.get(*from..*to).unwrap_or(&[])),
             ..Entry::default()
         };
         area.record(at, &entry);
@@ -153,7 +153,7 @@ fn contents(
         version: abi::VERSION,
         count: payloads.len() as u32,
         size: (end - start) as u64 * 8,
-        toc_crc: checksum.crc32c(area.words.get(table..at).unwrap_or(&[])),
+        toc_crc: processor.crc32c(area.words.get(table..at).unwrap_or(&[])),
         reserved: 0,
     };
     area.record(start, &header);

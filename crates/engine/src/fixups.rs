@@ -134,12 +134,12 @@ impl Fixups {
         }
     }
 
-    /// All of them as they are kept: object and word; where it leads.
+    /// All of them as they are kept, object and word and where it leads, block by block.
     #[inline]
-    pub(crate) fn pairs<'w>(&self, words: &'w [u64]) -> impl Iterator<Item = &'w [u64; 2]> {
+    pub(crate) fn blocks<'w>(&self, words: &'w [u64]) -> impl Iterator<Item = &'w [[u64; 2]]> {
         let mut block = self.first;
         let mut left = self.count as usize;
-        let blocks = core::iter::from_fn(move || {
+        core::iter::from_fn(move || {
             let all = words.get(block..)?.get(..BLOCK_WORDS)?;
             let (next, pairs) = all.split_first()?;
             let pairs = pairs.as_chunks::<2>().0;
@@ -150,8 +150,7 @@ impl Fixups {
             left -= used;
             block = *next as usize;
             pairs.get(..used)
-        });
-        blocks.flatten()
+        })
     }
 
     /// All of them from the first on.

@@ -57,7 +57,7 @@ pub mod write;
 pub use capture::{Inputs, capture};
 pub use condition::fits;
 pub use environment::{
-    Checksum, Clock, Event, Memory, Quiet, Software, Symbols, Trace, Unreadable,
+    AnyProcessor, Clock, Event, Memory, Processor, Quiet, Symbols, Trace, Unreadable,
 };
 pub use verify::{Rejection, Verified, verify};
 pub use word::put_bytes;

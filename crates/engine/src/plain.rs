@@ -17,7 +17,7 @@ use crate::step::{MOST, Step, Steps};
 use crate::string;
 use crate::visited::{Hash, Slot, Visited};
 use crate::word::words_for;
-use crate::work::{Link, OBJECT_WORDS, State, Work, records};
+use crate::work::{Link, OBJECT_WORDS, RING_AT, State, Work, record, records};
 
 /// Pointers that may wait.
 const RING: u32 = 32;
@@ -29,8 +29,13 @@ const AREA_AHEAD: usize = 128;
 const RECORDS_AHEAD: u32 = 32;
 const FIXUPS_AHEAD: usize = 48;
 
+/// Words of a pointer that waits.
+const POINTER_WORDS: usize = 4;
+/// Words of the ring.
+pub(crate) const RING_WORDS: usize = RING as usize * POINTER_WORDS;
+
 /// A pointer that is to be followed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy)]
 struct Pointer {
     value: u64,
     /// The object that it is in, and the word of that.
@@ -42,36 +47,47 @@ struct Pointer {
     depth: u32,
 }
 
-/// Pointers that wait for their turn.
-#[derive(Debug, Default)]
-pub(crate) struct Ring {
-    all: [Pointer; RING as usize],
+/// Pointers that wait for their turn, in the work region from [`RING_AT`] on.
+struct Ring {
     /// Numbers of the first and of the next one, which grow.
     head: u32,
     tail: u32,
 }
 
 impl Ring {
-    pub(crate) const EMPTY: Self = Self {
-        all: [Pointer {
-            value: 0,
-            key: 0,
-            hash: Hash::NONE,
-            step: 0,
-            depth: 0,
-        }; RING as usize],
-        head: 0,
-        tail: 0,
-    };
-
-    #[inline]
+    #[inline(always)]
     fn len(&self) -> u32 {
         self.tail.wrapping_sub(self.head)
     }
 
-    #[inline]
-    fn get(&self, number: u32) -> &Pointer {
-        &self.all[(number % RING) as usize]
+    /// Pointer `number` behind the first.
+    #[inline(always)]
+    fn get(&self, words: &[u64], number: u32) -> Option<Pointer> {
+        let at = self.head.wrapping_add(number) % RING;
+        let all = words.as_chunks::<POINTER_WORDS>().0;
+        let [value, key, hash, how] = *all.get(RING_AT / POINTER_WORDS + at as usize)?;
+        Some(Pointer {
+            value,
+            key,
+            hash: Hash(hash),
+            step: how as u32,
+            depth: (how >> 32) as u32,
+        })
+    }
+
+    #[inline(always)]
+    fn push(&mut self, words: &mut [u64], pointer: &Pointer) {
+        let all = words.as_chunks_mut::<POINTER_WORDS>().0;
+        let at = (self.tail % RING) as usize;
+        if let Some(place) = all.get_mut(RING_AT / POINTER_WORDS + at) {
+            *place = [
+                pointer.value,
+                pointer.key,
+                pointer.hash.0,
+                u64::from(pointer.depth) << 32 | u64::from(pointer.step),
+            ];
+        }
+        self.tail = self.tail.wrapping_add(1);
     }
 }
 
@@ -87,6 +103,7 @@ struct Source {
     /// The word of its next element, and how many elements there are from there on.
     at: usize,
     left: u32,
+    ring: Ring,
 }
 
 /// What changes with each pointer.
@@ -120,12 +137,6 @@ impl Counters {
 }
 
 #[inline(always)]
-fn record(words: &[u64], index: u32) -> Option<&[u64; OBJECT_WORDS]> {
-    let records = words.as_rchunks().1;
-    records.get(records.len().wrapping_sub(index as usize + 1))
-}
-
-#[inline(always)]
 fn record_mut(words: &mut [u64], index: u32) -> Option<&mut [u64; OBJECT_WORDS]> {
     let records = words.as_rchunks_mut().1;
     let at = records.len().wrapping_sub(index as usize + 1);
@@ -154,12 +165,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             depth: 0,
             at: 0,
             left: 0,
+            ring: Ring { head: 0, tail: 0 },
         };
-        self.work.state.ring.head = 0;
-        self.work.state.ring.tail = 0;
         loop {
             let gone_through = self.find_pointers(&steps, &mut source);
-            let waiting = self.work.state.ring.len();
+            let waiting = source.ring.len();
             if waiting == 0 && gone_through == 0 {
                 return (source.next, None);
             }
@@ -167,14 +177,13 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             if waiting > 0 {
                 let batch = self.room_for(&steps, waiting.min(BATCH));
                 followed = if steps.strings {
-                    self.follow::<true>(&steps, batch)
+                    self.follow::<true>(&steps, &source.ring, batch)
                 } else {
-                    self.follow::<false>(&steps, batch)
+                    self.follow::<false>(&steps, &source.ring, batch)
                 };
-                let ring = &mut self.work.state.ring;
-                ring.head = ring.head.wrapping_add(followed);
+                source.ring.head = source.ring.head.wrapping_add(followed);
                 if followed < batch || batch == 0 {
-                    return self.left_off(&steps);
+                    return self.left_off(&steps, &source);
                 }
             }
             let before = self.steps / STEPS_PER_LOOK;
@@ -199,9 +208,10 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// The first pointer that waits is out of the ordinary: where that is.
     #[cold]
     #[inline(never)]
-    fn left_off(&self, steps: &Steps) -> (u32, Option<Rest>) {
-        let ring = &self.work.state.ring;
-        let pointer = ring.get(ring.head);
+    fn left_off(&self, steps: &Steps, source: &Source) -> (u32, Option<Rest>) {
+        let Some(pointer) = source.ring.get(self.work.words, 0) else {
+            return (source.object, None);
+        };
         let step = steps.get(pointer.step);
         let words = (pointer.key as u32).wrapping_sub(step.word);
         let rest = Rest {
@@ -218,44 +228,35 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     fn find_pointers(&mut self, steps: &Steps, source: &mut Source) -> u32 {
         let stride = (steps.size / 8) as usize;
         let mut gone_through = 0;
-        while self.work.state.ring.len() <= RING - MOST as u32 && gone_through < ELEMENTS {
+        while source.ring.len() <= RING - MOST as u32 && gone_through < ELEMENTS {
             if source.left == 0 && self.next_source(steps, source).is_none() {
                 break;
             }
-            let (words, area) = (&*self.work.words, &*self.work.area);
-            let State { ring, visited, .. } = &mut *self.work.state;
-            let (table, head, mut tail) = (*visited, ring.head, ring.tail);
-            // The elements that there is room for: all of the same object.
-            while source.left > 0
-                && tail.wrapping_sub(head) <= RING - MOST as u32
-                && gone_through < ELEMENTS
-            {
-                for (number, step) in (0..).zip(steps.all()) {
-                    let word = source.at.wrapping_add(step.word as usize);
-                    let value = area.get(word).copied().unwrap_or(0);
-                    if value == 0 {
-                        continue;
-                    }
-                    self.memory.expect(value, step.expected.into());
-                    let hash = Hash::plain(value, step.target);
-                    if let Some(word) = table.first_word(words, hash) {
-                        self.memory.expect_own(word);
-                    }
-                    let offset = word.wrapping_sub(source.start) as u32;
-                    ring.all[(tail % RING) as usize] = Pointer {
-                        value,
-                        key: u64::from(source.object) << 32 | u64::from(offset),
-                        hash,
-                        step: number,
-                        depth: source.depth,
-                    };
-                    tail = tail.wrapping_add(1);
+            let table = self.work.state.visited;
+            for (number, step) in (0..).zip(steps.all()) {
+                let word = source.at.wrapping_add(step.word as usize);
+                let value = self.work.area.get(word).copied().unwrap_or(0);
+                if value == 0 {
+                    continue;
                 }
-                source.at = source.at.wrapping_add(stride);
-                source.left -= 1;
-                gone_through += 1;
+                self.memory.expect(value, step.expected.into());
+                let hash = Hash::plain(value, step.target);
+                if let Some(word) = table.first_word(self.work.words, hash) {
+                    self.memory.expect_own(word);
+                }
+                let offset = word.wrapping_sub(source.start) as u32;
+                let pointer = Pointer {
+                    value,
+                    key: u64::from(source.object) << 32 | u64::from(offset),
+                    hash,
+                    step: number,
+                    depth: source.depth,
+                };
+                source.ring.push(self.work.words, &pointer);
             }
-            ring.tail = tail;
+            source.at = source.at.wrapping_add(stride);
+            source.left -= 1;
+            gone_through += 1;
         }
         gone_through
     }
@@ -282,9 +283,16 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             // Where there is no memory for that, it may still be enough.
             let _ = Visited::expect(&mut self.work, self.program, more);
         }
+        let start = (place >> 32) as usize;
+        if let Some(word) = self.work.area.get(start.wrapping_add(AREA_AHEAD)) {
+            self.memory.expect_own(word);
+        }
+        if let Some([word, ..]) = record(self.work.words, index.wrapping_add(RECORDS_AHEAD)) {
+            self.memory.expect_own(word);
+        }
         source.next = index.wrapping_add(1);
         source.object = index;
-        source.start = (place >> 32) as usize;
+        source.start = start;
         source.depth = depth;
         source.at = source.start;
         source.left = elements;
@@ -330,13 +338,15 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     /// Follows the first `count` pointers, for which there is room. How many were
     /// ordinary before one that is not.
     #[inline(never)]
-    fn follow<const STRINGS: bool>(&mut self, steps: &Steps, count: u32) -> u32 {
+    fn follow<const STRINGS: bool>(&mut self, steps: &Steps, ring: &Ring, count: u32) -> u32 {
         let state = &*self.work.state;
-        let (before, table, head) = (state.objects, state.visited, state.ring.head);
+        let (before, table) = (state.objects, state.visited);
         let mut now = Counters::load(state);
         let mut done = 0;
         while done < count {
-            let pointer = *self.work.state.ring.get(head.wrapping_add(done));
+            let Some(pointer) = ring.get(self.work.words, done) else {
+                break;
+            };
             let step = steps.get(pointer.step);
             let mut slot = None;
             if !table.has_none(self.work.words, pointer.hash) {
@@ -372,7 +382,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         now.store(state);
         state.around += done as usize + (now.objects - before) as usize * room::OBJECT;
         for number in 0..done {
-            let key = state.ring.get(head.wrapping_add(number)).key;
+            let key = ring.get(words, number).map_or(0, |pointer| pointer.key);
             state.fixups.last = after(state.fixups.last, key);
         }
         if now.objects > before {

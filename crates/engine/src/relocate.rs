@@ -7,7 +7,7 @@ use crate::diagnostics::{Place, note};
 use crate::environment::{Quiet, Symbols};
 use crate::fixups::{FUNCTION, Fixup};
 use crate::sort::{self, COUNTERS};
-use crate::work::{Link, OBJECT_WORDS, Work};
+use crate::work::{Link, Work, record};
 
 /// Bytes of a function's name, its module included, that are kept.
 pub(crate) const NAME: usize = 640;
@@ -91,7 +91,7 @@ fn word_of(work: &Work<'_>, fixup: &Fixup) -> usize {
 /// Makes all pointers what they are in the image.
 pub(crate) fn pointers(work: &mut Work<'_>, memory: Memory) {
     let Work { words, area, state } = work;
-    for [key, link] in state.fixups.pairs(words) {
+    for [key, link] in state.fixups.blocks(words).flatten() {
         if *link != FUNCTION {
             relocate(words, area, memory, *key, *link);
         }
@@ -103,19 +103,30 @@ pub(crate) fn pointers(work: &mut Work<'_>, memory: Memory) {
 pub(crate) fn list_in_order(work: &mut Work<'_>, memory: Memory, at: usize, first: u32) {
     let Work { words, area, state } = work;
     let in_front = |[key, _]: &&[u64; 2]| ((key >> 32) as u32) < first;
-    let front = state.fixups.pairs(words).take_while(in_front).count();
-    let behind = at + state.fixups.pointers() - front;
-    let mut pairs = state.fixups.pairs(words);
-    for (next, [key, link]) in (behind..).zip(pairs.by_ref().take(front)) {
-        let offset = relocate(words, area, memory, *key, *link);
-        if let Some(word) = area.get_mut(next) {
-            *word = offset;
+    let mut front = 0;
+    for block in state.fixups.blocks(words) {
+        if block.first().is_none_or(|pair| !in_front(&pair)) {
+            break;
         }
+        front += match block.last() {
+            Some(pair) if in_front(&pair) => block.len(),
+            _ => block.iter().take_while(in_front).count(),
+        };
     }
-    for (next, [key, link]) in (at..).zip(pairs) {
-        let offset = relocate(words, area, memory, *key, *link);
-        if let Some(word) = area.get_mut(next) {
-            *word = offset;
+    let behind = at + state.fixups.pointers() - front;
+    let mut number = 0;
+    for block in state.fixups.blocks(words) {
+        for [key, link] in block {
+            let offset = relocate(words, area, memory, *key, *link);
+            let next = if number < front {
+                behind + number
+            } else {
+                at + number - front
+            };
+            if let Some(word) = area.get_mut(next) {
+                *word = offset;
+            }
+            number += 1;
         }
     }
 }
@@ -124,24 +135,17 @@ pub(crate) fn list_in_order(work: &mut Work<'_>, memory: Memory, at: usize, firs
 #[inline(always)]
 fn relocate(words: &[u64], area: &mut [u64], memory: Memory, key: u64, link: u64) -> u64 {
     let link = Link::unpack(link);
-    let (_, place) = address_and_place(words, (key >> 32) as u32);
-    let position = ((place >> 32) as usize).wrapping_add(key as u32 as usize);
-    let (address, place) = address_and_place(words, link.object);
-    let target = memory.offset_at(place, address);
-    if let Some(word) = area.get_mut(memory.word(position)) {
+    let holder = record(words, (key >> 32) as u32);
+    let target = record(words, link.object);
+    let (Some([_, _, _, place]), Some([address, _, _, target])) = (holder, target) else {
+        return 0;
+    };
+    let at = memory.word(((place >> 32) as usize).wrapping_add(key as u32 as usize));
+    let target = memory.offset_at(*target, *address);
+    if let Some(word) = area.get_mut(at) {
         *word = target.wrapping_add_signed(link.delta.into());
     }
-    memory.offset(position)
-}
-
-/// Address and place of object `index`.
-#[inline]
-fn address_and_place(words: &[u64], index: u32) -> (u64, u64) {
-    let records = words.as_rchunks::<OBJECT_WORDS>().1;
-    match records.get(records.len().wrapping_sub(index as usize + 1)) {
-        Some([address, _, _, place]) => (*address, *place),
-        None => (0, 0),
-    }
+    at.wrapping_sub(memory.start) as u64 * 8
 }
 
 /// Lists the words of the stream that become pointers in the area from `at` on;

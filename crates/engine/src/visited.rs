@@ -74,12 +74,10 @@ pub(crate) struct Slot {
 }
 
 /// The bits that the table knows (address, type, parameters) by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hash(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hash(pub(crate) u64);
 
 impl Hash {
-    pub(crate) const NONE: Self = Self(0);
-
     #[inline]
     fn new(address: u64, type_index: u32, parameters: &[u64]) -> Self {
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;

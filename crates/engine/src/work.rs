@@ -18,7 +18,7 @@ use kflat_abi::record::Record;
 
 use crate::fixups::Fixups;
 use crate::layout::DEEPEST;
-use crate::plain::Ring;
+use crate::plain::RING_WORDS;
 use crate::room;
 use crate::visited::Visited;
 use crate::word;
@@ -39,8 +39,10 @@ pub(crate) const STACK: usize = 0;
 pub(crate) const FRAMES: usize = STACK + MAX_STACK;
 /// Where the parameters are that are being handed down.
 pub(crate) const PARAMETERS: usize = FRAMES + MAX_NESTING * FRAME_WORDS;
+/// Where the pointers are that are about to be followed.
+pub(crate) const RING_AT: usize = (PARAMETERS + MAX_PARAMETERS).next_multiple_of(8);
 /// Where the roots are.
-const ROOTS: usize = PARAMETERS + MAX_PARAMETERS;
+const ROOTS: usize = RING_AT + RING_WORDS;
 
 /// The smallest work region that a capture with `roots` roots can run in, in
 /// words. It holds a handful of objects; a large capture needs about three
@@ -113,6 +115,13 @@ pub(crate) fn records(
     count: u32,
 ) -> impl Iterator<Item = &[u64; OBJECT_WORDS]> + Clone {
     words.as_rchunks().1.iter().rev().take(count as usize)
+}
+
+/// The record of object `index`.
+#[inline(always)]
+pub(crate) fn record(words: &[u64], index: u32) -> Option<&[u64; OBJECT_WORDS]> {
+    let records = words.as_rchunks().1;
+    records.get(records.len().wrapping_sub(index as usize + 1))
 }
 
 /// Bytes of an object of a type with so many elements.
@@ -201,8 +210,6 @@ pub struct State {
     pub(crate) fixups: Fixups,
     /// The table of visited objects.
     pub(crate) visited: Visited,
-    /// Pointers that are about to be followed.
-    pub(crate) ring: Ring,
 }
 
 impl State {
@@ -246,7 +253,6 @@ impl State {
             },
             fixups: Fixups::NONE,
             visited: Visited::NONE,
-            ring: Ring::EMPTY,
         }
     }
 

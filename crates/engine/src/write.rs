@@ -5,8 +5,8 @@ use kflat_abi::image::{self, Fragment, Header};
 use kflat_abi::program::Program;
 
 use crate::apart;
-use crate::area::Area;
-use crate::environment::{Checksum, Symbols};
+use crate::area::{Area, expect};
+use crate::environment::{Processor, Symbols};
 use crate::extension;
 use crate::layout::{self, FIRST, Layout, MEMBER, NoRoom};
 use crate::order::Order;
@@ -50,7 +50,7 @@ pub fn write(
     (work, area, state): (&mut [u64], &mut [u64], &mut State),
     hit: &Hit,
     symbols: &mut impl Symbols,
-    checksum: &impl Checksum,
+    processor: &impl Processor,
 ) -> Report {
     let Some(mut work) = Work::new(work, area, state) else {
         return Report::default();
@@ -75,13 +75,13 @@ pub fn write(
     if !layout.joined {
         forget_parameters(&mut work, program);
     }
-    let sections = place(&mut work, program, layout, symbols);
+    let sections = place(&mut work, program, layout, symbols, processor);
     if sections.joined {
         fragments(&mut work, &sections);
     }
     roots(&mut work, program, &sections);
     let image_size = symbol_map(&mut work, &sections, symbols);
-    let total_size = extension::write(&mut work, program, &sections, image_size, hit, checksum);
+    let total_size = extension::write(&mut work, program, &sections, image_size, hit, processor);
     header(&mut work, program, &sections, image_size);
     let end = total_size.div_ceil(8) as usize;
     let touched = work.state.touched.max(work.state.stream_end);
@@ -166,6 +166,7 @@ fn place(
     program: &Program<'_>,
     layout: Layout,
     symbols: &mut impl Symbols,
+    processor: &impl Processor,
 ) -> Sections {
     let prefix = room::prefix(program);
     let (stream, words) = (work.state.stream, work.state.stream_end - work.state.stream);
@@ -203,7 +204,7 @@ fn place(
         first = index;
         let end = stream + words;
         let moved = split - stream;
-        Area::new(work.area).shift(stream, end, moved);
+        Area::new(work.area).copy(stream, end, moved, processor);
         work.state.stream_end = end + moved;
         (Memory::rotated(start, split, words), split - start)
     } else {
@@ -376,6 +377,7 @@ pub(crate) fn single_objects(
     work: &mut Work<'_>,
     sections: &Sections,
     origin: usize,
+    processor: &impl Processor,
 ) -> Option<usize> {
     let count = work.state.objects as usize;
     let first = (sections.first as usize).min(count);
@@ -393,36 +395,66 @@ pub(crate) fn single_objects(
         Some([address, _, _, place]) if first > 0 => memory.offset_at(*place, *address),
         _ => sections.memory_size,
     };
-    let places = front.iter_mut().zip(front_origins).zip(objects);
-    tile(all.clone().skip(first).zip(places), memory, turn);
-    let places = behind.iter_mut().zip(behind_origins).zip(turned);
-    tile(all.zip(places), memory, sections.memory_size);
+    let rest = all.clone().skip(first);
+    tile(
+        rest,
+        (front, front_origins, objects),
+        memory,
+        turn,
+        processor,
+    );
+    let end = sections.memory_size;
+    tile(
+        all,
+        (behind, behind_origins, turned),
+        memory,
+        end,
+        processor,
+    );
     Some(origin + 4 * count)
 }
 
-/// An object's record, and what becomes of it: its fragment, the original address of
-/// that, and the object in the extension.
-type Place<'a> = (
-    &'a [u64; OBJECT_WORDS],
-    ((&'a mut [u64; 2], &'a mut u64), &'a mut [u64; 3]),
-);
+/// Objects by which memory is asked for ahead.
+const AHEAD: usize = 64;
 
-/// Writes fragments that lie one behind the other, and end at offset `end`.
+/// Writes fragments that lie one behind the other and end at offset `end`, their original
+/// addresses, and the objects that they are, from the records of these.
 #[inline(always)]
-fn tile<'a>(places: impl Iterator<Item = Place<'a>>, memory: Memory, end: u64) {
+fn tile<'a>(
+    mut records: impl Iterator<Item = &'a [u64; OBJECT_WORDS]>,
+    (mut fragments, mut origins, mut objects): (&mut [[u64; 2]], &mut [u64], &mut [[u64; 3]]),
+    memory: Memory,
+    end: u64,
+    processor: &impl Processor,
+) {
     let (mut size, mut start) = (&mut 0, 0);
-    for (record, ((fragment, origin), object)) in places {
-        let [address, kind, from, place] = *record;
-        let offset = memory.offset_at(place, address);
-        // Fragments tile the memory: padding belongs to the one before it.
-        *size = offset.wrapping_sub(start);
-        start = offset;
-        *fragment = [offset, 0];
-        size = &mut fragment[1];
-        *origin = address;
-        *object = [offset, kind.rotate_left(32), from.rotate_left(32)];
+    while !fragments.is_empty() {
+        let count = fragments.len().min(AHEAD);
+        let (fragment, origin, object);
+        (fragment, fragments) = split(fragments, count);
+        (origin, origins) = split(origins, count);
+        (object, objects) = split(objects, count);
+        expect(origins, count, processor);
+        expect(objects.as_flattened(), 3 * count, processor);
+        let places = fragment.iter_mut().zip(origin).zip(object);
+        for (((fragment, origin), object), record) in places.zip(records.by_ref()) {
+            let [address, kind, from, place] = *record;
+            let offset = memory.offset_at(place, address);
+            // Fragments tile the memory: padding belongs to the one before it.
+            *size = offset.wrapping_sub(start);
+            start = offset;
+            *fragment = [offset, 0];
+            size = &mut fragment[1];
+            *origin = address;
+            *object = [offset, kind.rotate_left(32), from.rotate_left(32)];
+        }
     }
     *size = end.wrapping_sub(start);
+}
+
+#[inline]
+fn split<T>(list: &mut [T], count: usize) -> (&mut [T], &mut [T]) {
+    list.split_at_mut_checked(count).unwrap_or_default()
 }
 
 /// Gives the fragments their sizes, and writes the original address of each to the

@@ -184,7 +184,13 @@ fn run(test: &SelfTest, damage: impl FnOnce(&mut Kernel<'_>)) -> Outcome {
         ..Hit::default()
     };
     let regions = (&mut work[..], &mut area[..], &mut state);
-    let report = write(&program, regions, &hit, &mut Names, &kflat_engine::Software);
+    let report = write(
+        &program,
+        regions,
+        &hit,
+        &mut Names,
+        &kflat_engine::AnyProcessor,
+    );
     let mut image = le(&area);
     image.truncate(usize::try_from(report.total_size).expect("fits"));
     Outcome {

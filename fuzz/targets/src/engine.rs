@@ -71,7 +71,7 @@ pub fn engine(data: &[u8]) {
             regions,
             &Hit::default(),
             &mut machine,
-            &kflat_engine::Software,
+            &kflat_engine::AnyProcessor,
         );
         let size = report.total_size as usize;
         if size > 0 {

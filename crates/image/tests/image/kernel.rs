@@ -280,7 +280,7 @@ pub(crate) fn capture(program: &[u8], kernel: &mut Kernel, arguments: &[u64]) ->
     // `rcx`, `r8`, `r9`.
     [hit.registers[11], hit.registers[9], hit.registers[8]] = [0xdead_0000_0007, 5, DENTRY];
     let regions = (&mut work[..], &mut area[..], &mut state);
-    let report = kflat_engine::write(&program, regions, &hit, kernel, &kflat_engine::Software);
+    let report = kflat_engine::write(&program, regions, &hit, kernel, &kflat_engine::AnyProcessor);
     let mut bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.truncate(report.total_size as usize);
     assert!(!bytes.is_empty());

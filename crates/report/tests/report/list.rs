@@ -89,7 +89,7 @@ pub(crate) fn image() -> Image {
         regions,
         &Hit::default(),
         &mut List,
-        &kflat_engine::Software,
+        &kflat_engine::AnyProcessor,
     );
     let mut bytes: Vec<u8> = area.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.truncate(report.total_size as usize);

@@ -9,7 +9,7 @@ pub(crate) mod random;
 
 use kflat_abi::extension::Hit;
 use kflat_engine::{
-    Inputs, Quiet, Report, Software, State, capture, required_words, verify, write,
+    AnyProcessor, Inputs, Quiet, Report, State, capture, required_words, verify, write,
 };
 
 use kernel::Kernel;
@@ -67,7 +67,7 @@ pub(crate) fn run_in(
         (&mut work, &mut area, &mut state),
         &hit,
         kernel,
-        &Software,
+        &AnyProcessor,
     );
     if report.total_size == 0 {
         assert!(area.first().is_none_or(|word| *word == 0), "no header");
