@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use kflat_btf::{Btf, NamedKind, kernel};
 use wildmatch::WildMatch;
 
+use crate::printable::Printable;
 use crate::type_source::TypeSource;
 
 /// List the kernel's functions with their arguments
@@ -32,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         true => WildMatch::new(pattern),
         false => WildMatch::new(&format!("*{pattern}*")),
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = Printable::new(BufWriter::new(io::stdout().lock()));
     let mut found = print(&btf, module.is_some(), &pattern, &mut out)?;
     if found == 0 && module.is_none() && arguments.types.is_running_kernel() {
         // Of a module, then: which, the user need not know.

@@ -17,6 +17,7 @@ mod load;
 mod log;
 mod output;
 mod pager;
+mod printable;
 mod recipe;
 mod recipe_source;
 mod report;

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use anyhow::{Result, bail};
 use kflat_btf::{Btf, Composite, Kind, NamedKind, TypeId};
 
+use crate::printable::Printable;
 use crate::type_source::TypeSource;
 
 /// Print a type of the kernel's, with the offset and size of each member
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if found.is_empty() {
         bail!("the kernel has no type `{name}`{}", near(&btf, name));
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = Printable::new(BufWriter::new(io::stdout().lock()));
     for id in found {
         print(&btf, id, &mut out)?;
     }

@@ -1,6 +1,7 @@
 //! Fills views: what is done with each member.
 
 mod member;
+mod tail;
 
 use kflat_abi::program::{
     self as abi, Action, Extra, NONE, OPERAND_CONSTANT, OPERAND_MEMBER, Operand,
