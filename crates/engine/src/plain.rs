@@ -194,10 +194,13 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         }
     }
 
-    /// The first object from `index` on that is not of a type.
+    /// The first object from `index` on that is not of a type without actions.
     #[inline(never)]
     fn of_one_type(&self, index: u32, type_index: u32) -> u32 {
         let objects = self.work.state.objects;
+        if index >= self.work.state.active {
+            return objects;
+        }
         let rest = records(self.work.words, objects).skip(index as usize);
         let same = rest
             .take_while(|[_, kind, ..]| (*kind >> 32) as u32 == type_index)
@@ -391,6 +394,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 state.reach(address, steps.largest().into());
             }
             state.largest = state.largest.max(steps.largest().into());
+            if steps.active {
+                state.active = now.objects;
+            }
         }
         done
     }
