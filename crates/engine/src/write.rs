@@ -60,7 +60,7 @@ pub fn write(
     if room::stream_start(program, work.area.len()) + room::fixed(4) > work.area.len() {
         return too_small(&mut work, needed);
     }
-    let laid_out = if apart::are_apart(&mut work, program) {
+    let laid_out = if apart::are_apart(&mut work, program, processor) {
         Ok(Layout::of_single(work.state.objects))
     } else {
         match Order::make(&mut work, program) {
