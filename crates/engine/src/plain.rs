@@ -22,7 +22,7 @@ use crate::work::{Link, OBJECT_WORDS, RING_AT, State, Work, record, records};
 /// Pointers that may wait.
 const RING: u32 = 32;
 /// Pointers that are followed at a time.
-const BATCH: u32 = 8;
+const BATCH: u32 = 16;
 /// Elements that are gone through for pointers at a time.
 const ELEMENTS: u32 = 32;
 const AREA_AHEAD: usize = 128;
@@ -242,11 +242,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 if value == 0 {
                     continue;
                 }
-                self.memory.expect(value, step.expected.into());
                 let hash = Hash::plain(value, step.target);
                 if let Some(word) = table.first_word(self.work.words, hash) {
                     self.memory.expect_own(word);
                 }
+                self.memory.expect(value, step.expected.into());
                 let offset = word.wrapping_sub(source.start) as u32;
                 let pointer = Pointer {
                     value,
