@@ -18,7 +18,7 @@ use kflat_abi::record::Record;
 
 use crate::fixups::Fixups;
 use crate::layout::DEEPEST;
-use crate::plain::RING_WORDS;
+use crate::ring::RING_WORDS;
 use crate::room;
 use crate::visited::Visited;
 use crate::word;
