@@ -49,7 +49,7 @@ unsafe fn copy_bytes(from: *const u8, into: *mut u8, length: usize) {
         unsafe { std::ptr::copy_nonoverlapping(from, into, part) };
         // SAFETY: The same.
         unsafe {
-            std::ptr::copy_nonoverlapping(from.wrapping_add(last), into.wrapping_add(last), part)
+            std::ptr::copy_nonoverlapping(from.wrapping_add(last), into.wrapping_add(last), part);
         };
     };
     match length {

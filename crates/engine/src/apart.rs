@@ -8,13 +8,21 @@
 use kflat_abi::program::{NONE, Program};
 
 use crate::area::Area;
-use crate::work::{Work, length_of, records};
+use crate::environment::Processor;
+use crate::work::{Work, length_of, record, records};
 
 /// Words of the map for each object that cost less than sorting.
 const DENSE: usize = 8;
 
+/// Objects by which records are asked for ahead.
+const AHEAD: u32 = 64;
+
 /// True: no two objects touch. False: that is not known.
-pub(crate) fn are_apart(work: &mut Work<'_>, program: &Program<'_>) -> bool {
+pub(crate) fn are_apart(
+    work: &mut Work<'_>,
+    program: &Program<'_>,
+    processor: &impl Processor,
+) -> bool {
     let base = work.state.lowest & !7;
     let count = work.state.objects as usize;
     // One word more for the word of the last end.
@@ -31,7 +39,10 @@ pub(crate) fn are_apart(work: &mut Work<'_>, program: &Program<'_>) -> bool {
         return false;
     };
     let mut view = (u32::MAX, 0);
-    for [address, kind, ..] in records(work.words, work.state.objects) {
+    for (index, [address, kind, ..]) in (AHEAD..).zip(records(work.words, work.state.objects)) {
+        if let Some([word, ..]) = record(work.words, index) {
+            processor.expect_own(word);
+        }
         let (type_index, count) = ((kind >> 32) as u32, *kind as u32);
         if view.0 != type_index {
             let known = program.type_at(type_index);

@@ -9,10 +9,11 @@ use crate::area::Area;
 use crate::changes::Change;
 use crate::diagnostics;
 use crate::environment::Processor;
+use crate::fragments::{finish_fragments, single_objects};
 use crate::room::{FRONT, PAYLOADS};
 use crate::sort;
 use crate::work::{DIAGNOSTIC_WORDS, Work};
-use crate::write::{Sections, finish_fragments, single_objects};
+use crate::write::Sections;
 
 /// Writes the extension behind an image of `image_size` bytes, and the sizes of
 /// its fragments. The bytes up to its end.

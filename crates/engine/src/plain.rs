@@ -12,84 +12,23 @@ use crate::capture::{Capture, Rest, STEPS_PER_LOOK};
 use crate::environment::{Clock, Event, Memory, Trace};
 use crate::fixups::{Fixups, after};
 use crate::layout::DEEPEST;
+use crate::ring::{Pointer, Ring};
 use crate::room;
 use crate::step::{MOST, Step, Steps};
 use crate::string;
 use crate::visited::{Hash, Slot, Visited};
 use crate::word::words_for;
-use crate::work::{Link, OBJECT_WORDS, RING_AT, State, Work, record, records};
+use crate::work::{Link, OBJECT_WORDS, State, Work, record, records};
 
-/// Pointers that may wait.
-const RING: u32 = 32;
 /// Pointers that are followed at a time.
-const BATCH: u32 = 8;
+const BATCH: u32 = 16;
 /// Elements that are gone through for pointers at a time.
 const ELEMENTS: u32 = 32;
+/// By how many words, records and words the area, the objects' records and the fixups are
+/// asked for ahead: a kilobyte or so, so that they are there when they are written.
 const AREA_AHEAD: usize = 128;
 const RECORDS_AHEAD: u32 = 32;
 const FIXUPS_AHEAD: usize = 48;
-
-/// Words of a pointer that waits.
-const POINTER_WORDS: usize = 4;
-/// Words of the ring.
-pub(crate) const RING_WORDS: usize = RING as usize * POINTER_WORDS;
-
-/// A pointer that is to be followed.
-#[derive(Clone, Copy)]
-struct Pointer {
-    value: u64,
-    /// The object that it is in, and the word of that.
-    key: u64,
-    hash: Hash,
-    /// Which of the type's actions follows it.
-    step: u32,
-    /// How many pointers what it leads to is from a root.
-    depth: u32,
-}
-
-/// Pointers that wait for their turn, in the work region from [`RING_AT`] on.
-struct Ring {
-    /// Numbers of the first and of the next one, which grow.
-    head: u32,
-    tail: u32,
-}
-
-impl Ring {
-    #[inline(always)]
-    fn len(&self) -> u32 {
-        self.tail.wrapping_sub(self.head)
-    }
-
-    /// Pointer `number` behind the first.
-    #[inline(always)]
-    fn get(&self, words: &[u64], number: u32) -> Option<Pointer> {
-        let at = self.head.wrapping_add(number) % RING;
-        let all = words.as_chunks::<POINTER_WORDS>().0;
-        let [value, key, hash, how] = *all.get(RING_AT / POINTER_WORDS + at as usize)?;
-        Some(Pointer {
-            value,
-            key,
-            hash: Hash(hash),
-            step: how as u32,
-            depth: (how >> 32) as u32,
-        })
-    }
-
-    #[inline(always)]
-    fn push(&mut self, words: &mut [u64], pointer: &Pointer) {
-        let all = words.as_chunks_mut::<POINTER_WORDS>().0;
-        let at = (self.tail % RING) as usize;
-        if let Some(place) = all.get_mut(RING_AT / POINTER_WORDS + at) {
-            *place = [
-                pointer.value,
-                pointer.key,
-                pointer.hash.0,
-                u64::from(pointer.depth) << 32 | u64::from(pointer.step),
-            ];
-        }
-        self.tail = self.tail.wrapping_add(1);
-    }
-}
 
 /// Where pointers are looked for next.
 struct Source {
@@ -165,7 +104,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             depth: 0,
             at: 0,
             left: 0,
-            ring: Ring { head: 0, tail: 0 },
+            ring: Ring::default(),
         };
         loop {
             let gone_through = self.find_pointers(&steps, &mut source);
@@ -181,7 +120,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 } else {
                     self.follow::<false>(&steps, &source.ring, batch)
                 };
-                source.ring.head = source.ring.head.wrapping_add(followed);
+                source.ring.pop(followed);
                 if followed < batch || batch == 0 {
                     return self.left_off(&steps, &source);
                 }
@@ -194,10 +133,13 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
         }
     }
 
-    /// The first object from `index` on that is not of a type.
+    /// The first object from `index` on that is not of a type without actions.
     #[inline(never)]
     fn of_one_type(&self, index: u32, type_index: u32) -> u32 {
         let objects = self.work.state.objects;
+        if index >= self.work.state.active {
+            return objects;
+        }
         let rest = records(self.work.words, objects).skip(index as usize);
         let same = rest
             .take_while(|[_, kind, ..]| (*kind >> 32) as u32 == type_index)
@@ -228,7 +170,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     fn find_pointers(&mut self, steps: &Steps, source: &mut Source) -> u32 {
         let stride = (steps.size / 8) as usize;
         let mut gone_through = 0;
-        while source.ring.len() <= RING - MOST as u32 && gone_through < ELEMENTS {
+        while source.ring.room() >= MOST as u32 && gone_through < ELEMENTS {
             if source.left == 0 && self.next_source(steps, source).is_none() {
                 break;
             }
@@ -239,11 +181,11 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 if value == 0 {
                     continue;
                 }
-                self.memory.expect(value, step.expected.into());
                 let hash = Hash::plain(value, step.target);
                 if let Some(word) = table.first_word(self.work.words, hash) {
                     self.memory.expect_own(word);
                 }
+                self.memory.expect(value, step.expected.into());
                 let offset = word.wrapping_sub(source.start) as u32;
                 let pointer = Pointer {
                     value,
@@ -391,6 +333,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 state.reach(address, steps.largest().into());
             }
             state.largest = state.largest.max(steps.largest().into());
+            if steps.active {
+                state.active = now.objects;
+            }
         }
         done
     }

@@ -68,6 +68,8 @@ pub(crate) struct Steps {
     largest: u32,
     /// Any of them leads to a string.
     pub(crate) strings: bool,
+    /// What any of them leads to has actions.
+    pub(crate) active: bool,
 }
 
 impl Steps {
@@ -85,6 +87,7 @@ impl Steps {
             size: view.size,
             largest: 0,
             strings: false,
+            active: false,
         };
         for (step, via) in steps.all.iter_mut().zip(view.first_action..).take(count) {
             let action = program.action_at(via)?;
@@ -92,6 +95,7 @@ impl Steps {
             *step = Step::new(via, &action, &target, longest)?;
             steps.largest = steps.largest.max(step.size);
             steps.strings |= step.string;
+            steps.active |= target.action_count > 0;
         }
         Some(steps)
     }

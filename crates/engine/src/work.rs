@@ -18,7 +18,7 @@ use kflat_abi::record::Record;
 
 use crate::fixups::Fixups;
 use crate::layout::DEEPEST;
-use crate::plain::RING_WORDS;
+use crate::ring::RING_WORDS;
 use crate::room;
 use crate::visited::Visited;
 use crate::word;
@@ -161,6 +161,8 @@ pub struct State {
     pub(crate) top: usize,
     /// Objects so far.
     pub(crate) objects: u32,
+    /// So many of them at most may have actions: none of the others has.
+    pub(crate) active: u32,
     /// Roots.
     pub(crate) roots: u32,
     /// Diagnostics kept.
@@ -219,6 +221,7 @@ impl State {
         Self {
             top: 0,
             objects: 0,
+            active: 0,
             roots: 0,
             diagnostics: 0,
             dropped: 0,
@@ -559,6 +562,7 @@ impl<'w> Work<'w> {
         *self.words.get_mut(at..)?.first_chunk_mut()? = record;
         self.state.reach(arrival.address, length);
         self.state.objects = index + 1;
+        self.state.active = index + 1;
         self.state.around += room::OBJECT;
         self.state.bytes += length;
         if length <= LARGE {
