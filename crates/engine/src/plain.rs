@@ -24,8 +24,8 @@ use crate::work::{Link, OBJECT_WORDS, State, Work, record, records};
 const BATCH: u32 = 16;
 /// Elements that are gone through for pointers at a time.
 const ELEMENTS: u32 = 32;
-/// By how many words, records and words the area, the objects' records and the fixups are
-/// asked for ahead: a kilobyte or so, so that they are there when they are written.
+/// By how much the area, the objects' records and the fixups are asked for before they are
+/// written: words, records, words.
 const AREA_AHEAD: usize = 128;
 const RECORDS_AHEAD: u32 = 32;
 const FIXUPS_AHEAD: usize = 48;

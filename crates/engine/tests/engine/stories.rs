@@ -1,11 +1,13 @@
 //! What a capture makes of the shapes that kernel data has.
 
+use crate::simulation::faithful::is_faithful;
 use crate::simulation::kernel::Kernel;
 use crate::simulation::program::{
     Builder, argument, constant, embed, function, member, pointer, pointers, string,
 };
 use crate::simulation::{PLENTY, run, run_in};
 use kflat_abi::extension as abi;
+use kflat_engine::verify;
 
 /// Kernel addresses, far apart.
 const A: u64 = 0xffff_8880_0000_1000;
@@ -384,4 +386,41 @@ fn a_shifted_pointer_into_an_array_that_was_cut_stays_inside_of_the_image() {
         assert_eq!(report.reason, abi::REASON_LIMIT_ELEMENTS);
         assert_eq!(image.original(image.roots[0]), A + 24);
     }
+}
+
+#[test]
+fn where_the_lists_need_the_room_the_memory_begins_with_another_object_than_the_first() {
+    let mut kernel = Kernel::default();
+    let (nodes, at) = (1000, |node: u64| A + node * 64);
+    for node in 0..nodes {
+        kernel.map(at(node), 40);
+        kernel.put_word(at(node) + 32, node);
+        for (word, child) in [2 * node + 1, 2 * node + 2].into_iter().enumerate() {
+            let child = if child < nodes { at(child) } else { 0 };
+            kernel.put_word(at(node) + 8 * word as u64, child);
+        }
+        // A name in every third, of another length each time.
+        let name = B + node * 64;
+        kernel.map(name, 64);
+        kernel.put(name, &[b'n'; 20][..(node % 20) as usize]);
+        kernel.put_word(at(node) + 16, if node % 3 == 0 { name } else { 0 });
+    }
+    let mut program = Builder::default();
+    let char_ = program.plain(1);
+    let tree = program.type_(40, vec![pointer(0, 1), pointer(8, 1), string(16, char_)]);
+    assert_eq!(tree, 1);
+    program.argument(0, Some("tree"), pointer(0, tree));
+    let program = program.build();
+    let (report, image) = run(&mut kernel, &program, &[A]);
+    let image = image.expect("an image");
+    assert_eq!((report.reason, report.objects), (0, 1000 + 334));
+    assert_eq!(report.fragments, report.objects);
+    is_faithful(&kernel, &image, verify(&program).expect("right").program());
+    assert!(image.roots[0] > 0, "the root is not in front");
+    assert_eq!(image.original(image.roots[0]), A);
+    let mut last = image.roots[0];
+    while image.is_pointer(last + 8) {
+        last = image.follow(last + 8);
+    }
+    assert_eq!(image.word(last + 32), 510);
 }
