@@ -4,7 +4,7 @@
 //!
 //! Pointers are found some time before they are followed, so that the memory that they
 //! lead to, and the place in the table of visited objects, is on its way meanwhile. They
-//! wait in a ring, and are followed in batches, for which all limits are looked at once.
+//! wait in a ring, and are followed in batches; limits are looked at once for many.
 //! Whatever is out of the ordinary is left to `object`: a word that leads to something
 //! unreadable, a limit that is reached, memory that is full.
 
@@ -20,8 +20,9 @@ use crate::visited::{Hash, Slot, Visited};
 use crate::word::words_for;
 use crate::work::{Link, OBJECT_WORDS, State, Work, record, records};
 
-/// Pointers that are followed at a time.
+/// Pointers that are followed at a time, and for how many limits are looked at at once.
 const BATCH: u32 = 16;
+const WITHIN_LIMITS: u32 = 64;
 /// Elements that are gone through for pointers at a time.
 const ELEMENTS: u32 = 32;
 /// By how much the area, the objects' records and the fixups are asked for before they are
@@ -43,6 +44,8 @@ struct Source {
     at: usize,
     left: u32,
     ring: Ring,
+    /// Pointers that can be followed without a look at any limit.
+    within_limits: u32,
 }
 
 /// What changes with each pointer.
@@ -105,6 +108,7 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             at: 0,
             left: 0,
             ring: Ring::default(),
+            within_limits: 0,
         };
         loop {
             let gone_through = self.find_pointers(&steps, &mut source);
@@ -114,13 +118,17 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             }
             let mut followed = 0;
             if waiting > 0 {
-                let batch = self.room_for(&steps, waiting.min(BATCH));
+                if source.within_limits == 0 {
+                    source.within_limits = self.room_for(&steps, WITHIN_LIMITS);
+                }
+                let batch = waiting.min(BATCH).min(source.within_limits);
                 followed = if steps.strings {
                     self.follow::<true>(&steps, &source.ring, batch)
                 } else {
                     self.follow::<false>(&steps, &source.ring, batch)
                 };
                 source.ring.pop(followed);
+                source.within_limits -= followed;
                 if followed < batch || batch == 0 {
                     return self.left_off(&steps, &source);
                 }
@@ -224,6 +232,8 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             let more = elements.saturating_mul(steps.all().len() as u32);
             // Where there is no memory for that, it may still be enough.
             let _ = Visited::expect(&mut self.work, self.program, more);
+            // Memory was taken for it.
+            source.within_limits = 0;
         }
         let start = (place >> 32) as usize;
         if let Some(word) = self.work.area.get(start.wrapping_add(AREA_AHEAD)) {
