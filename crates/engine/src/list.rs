@@ -9,11 +9,12 @@ use kflat_abi::extension as abi;
 use kflat_abi::program::{Action, OP_CHAIN, OP_HLIST, OP_HLIST_NULLS, OP_LIST};
 
 use crate::capture::Capture;
+use crate::copy::Space;
 use crate::diagnostics::Place;
 use crate::element::Element;
 use crate::environment::{Clock, Memory, Trace};
 use crate::expression::Scope;
-use crate::follow::{Space, Wanted};
+use crate::visit::Wanted;
 use crate::work::{Arrival, Link, Work};
 
 /// Offset of `prev` and `pprev` in a link.

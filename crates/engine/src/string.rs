@@ -4,10 +4,11 @@ use kflat_abi::extension as abi;
 use kflat_abi::program::{Action, NONE};
 
 use crate::capture::Capture;
+use crate::copy::Space;
 use crate::diagnostics::Place;
 use crate::environment::{Clock, Memory, Trace};
 use crate::expression::Scope;
-use crate::follow::{Space, Wanted};
+use crate::visit::Wanted;
 use crate::visited::Visited;
 use crate::word;
 use crate::work::{Arrival, Link};

@@ -7,7 +7,7 @@ use crate::diagnostics::Place;
 use crate::element::Element;
 use crate::environment::{Clock, Memory, Trace};
 use crate::expression::Scope;
-use crate::follow::Wanted;
+use crate::visit::Wanted;
 use crate::visited::Visited;
 use crate::word;
 use crate::work::Object;
