@@ -238,7 +238,8 @@ pub fn generate_with(
     } = options;
     let _ = write!(
         text,
-        "    limit depth {depth};\n    limit objects {max_objects};\n    limit bytes {max_bytes};\n}}\n"
+        "    limit depth {depth};\n    limit objects {max_objects};\n    limit bytes {};\n}}\n",
+        size(*max_bytes)
     );
     for (path, of) in options.types.iter().filter(|(path, _)| path.contains('.')) {
         rules.path(path, &format!(": {}", treatment(of)), parameters)?;
@@ -255,6 +256,16 @@ pub fn generate_with(
     }
     rules.write(*depth, &mut text);
     text.settled(btf)
+}
+
+/// A size as recipes say it: `4M`, `1000`.
+fn size(bytes: u64) -> String {
+    [(30, "G"), (20, "M"), (10, "K")]
+        .into_iter()
+        .find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift)
+        .map_or(bytes.to_string(), |(shift, unit)| {
+            format!("{}{unit}", bytes >> shift)
+        })
 }
 
 /// An expression on one line.

@@ -72,7 +72,7 @@ fn options_of_automatic_captures_are_written_down() {
     for part in [
         "buf: as struct item;",
         "global things: as struct item;",
-        "limit depth 5;\n    limit objects 7;\n    limit bytes 4096;",
+        "limit depth 5;\n    limit objects 7;\n    limit bytes 4K;",
         "    when node->count > 3 && len == 'x';\n",
         "parent: skip;",
         "private: container of struct qstr by name;",
