@@ -81,8 +81,8 @@ mod tests {
     fn what_varies_is_masked_and_nothing_else() {
         for (line, mask) in [
             (
-                "captured vfs_read (head, pid 175): 25 objects in 20 fragments, 12.2 KiB, within 13.32ms: a.img",
-                "captured vfs_read (head, pid #): 25 objects in # fragments, # KiB, within # s: a.img",
+                "captured vfs_read (head, pid 175): 25 objects in 20 fragments, 12.2 KiB, in 13 µs: a.img",
+                "captured vfs_read (head, pid #): 25 objects in # fragments, # KiB, in # s: a.img",
             ),
             (
                 "  hit on CPU 1, 6.89 s after boot",

@@ -60,12 +60,12 @@ impl Ending<'_> {
     fn summary(&self, caller: &str, place: &str) -> String {
         let status = &self.status;
         format!(
-            "captured {}{caller}: {} in {}, {}, within {:.2?}: {place}",
+            "captured {}{caller}: {} in {}, {}, in {} µs: {place}",
             self.recipe.target,
             size::counted(status.objects, "object"),
             size::counted(status.fragments, "fragment"),
             size::shown(status.image_size),
-            status.copying,
+            status.copying.as_micros(),
         )
     }
 
