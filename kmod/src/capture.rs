@@ -14,7 +14,6 @@ use kflat_engine::{Clock, Inputs, Quiet, Report, required_words};
 
 use crate::alloc::Arc;
 use crate::area::{Area, AreaPages, Pages, WorkPages};
-use crate::processor::ThisProcessor;
 use crate::claims::Claim;
 use crate::clock::{self, Monotonic};
 use crate::debug_log::Owner;
@@ -23,6 +22,7 @@ use crate::kernel_log;
 use crate::memory::KernelMemory;
 use crate::module::module;
 use crate::outcome::Outcome;
+use crate::processor::ThisProcessor;
 use crate::ready::Ready;
 use crate::relay::{Held, Relay};
 use crate::self_test::CaptureClock;

@@ -4,7 +4,7 @@
 use core::arch::asm;
 
 use kflat_abi::crc32c::crc32c_words_by;
-use kflat_engine::{Processor, AnyProcessor};
+use kflat_engine::{AnyProcessor, Processor};
 
 use crate::ffi;
 
