@@ -123,7 +123,7 @@ impl Memory for Machine<'_> {
 
     fn allocation(&mut self, address: u64) -> Option<Range<u64>> {
         let start = address.checked_sub(KERNEL)? & !63;
-        (start < 1 << 16).then_some(KERNEL + start..KERNEL + start + 64)
+        (start < 1 << 16).then(|| KERNEL + start..KERNEL + start + 64)
     }
 }
 
