@@ -213,8 +213,9 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
                 return here;
             }
             if let Some(object) = object.filter(|_| cpu == self.inputs.cpu) {
-                let delta = scope.pointer.wrapping_sub(scope.start) as i32;
-                here = Some(Link { object, delta });
+                let length = self.work.object(object)?.length(self.program);
+                let delta = scope.pointer.wrapping_sub(scope.start);
+                here = self.link(place, object, delta as i64, length);
             }
         }
         here

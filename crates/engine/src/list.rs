@@ -142,14 +142,18 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
             let Some(object) = self.visit(place, &wanted, 1) else {
                 return;
             };
-            let delta = (shift as i32).wrapping_add(tag as i32);
-            self.link_word(place, &node, 0, Link { object, delta });
+            let link = Link {
+                object,
+                delta: shift as i32,
+            };
+            if tag == 0 {
+                self.link_word(place, &node, 0, link);
+            } else {
+                self.link_tagged(place, &node, link, tag);
+            }
             let element = Node {
                 address: next,
-                link: Link {
-                    object,
-                    delta: shift as i32,
-                },
+                link,
                 at: action.link.into(),
             };
             let at = wanted.arrival.address.wrapping_add(element.at);
@@ -195,6 +199,16 @@ impl<M: Memory, C: Clock, T: Trace> Capture<'_, '_, '_, M, C, T> {
     fn link_back(&mut self, place: Place, node: &Node, previous: &Node) {
         if node.word(&self.work, BACK) == previous.address {
             self.link_word(place, node, BACK, previous.link);
+        }
+    }
+
+    /// Makes the head's word a pointer with a tag, which may lead out of a small object.
+    #[inline(never)]
+    fn link_tagged(&mut self, place: Place, head: &Node, Link { object, delta }: Link, tag: u64) {
+        let length = (self.work.object(object)).map_or(0, |object| object.length(self.program));
+        let delta = i64::from(delta).wrapping_add(tag as i64);
+        if let Some(link) = self.link(place, object, delta, length) {
+            self.link_word(place, head, 0, link);
         }
     }
 

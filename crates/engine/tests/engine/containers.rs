@@ -212,6 +212,17 @@ fn a_lock_in_the_head_stays_locked() {
 }
 
 #[test]
+fn a_tag_may_lead_out_of_a_small_element() {
+    let mut kernel = Kernel::default();
+    build(&mut kernel, OP_CHAIN, &[B], 0xc0);
+    let (report, image) = run(&mut kernel, &program(OP_CHAIN, 0xff).build(), &[A]);
+    let image = image.expect("an image");
+    assert_eq!((report.reason, report.objects), (0, 2));
+    let first = image.at(B).expect("captured");
+    assert_eq!(image.follow(image.roots[0]), first + 0xc0);
+}
+
+#[test]
 fn a_way_back_that_leads_elsewhere_stays() {
     // As under RCU, or in a list that was poisoned.
     let mut kernel = Kernel::default();

@@ -73,6 +73,22 @@ fn a_root_leads_to_that_of_this_cpu() {
 }
 
 #[test]
+fn a_root_in_front_of_what_is_captured_lies_in_the_image() {
+    let mut kernel = machine();
+    (kernel.globals, kernel.cpu) = (vec![VARIABLE], 0);
+    let mut program = Builder::default();
+    let variable = program.plain(16);
+    let mut behind = action(OP_PER_CPU, 0, variable, constant(1));
+    behind.shift = 8;
+    program.global("runqueues", behind);
+    let (report, image) = run(&mut kernel, &program.build(), &[]);
+    let image = image.expect("an image");
+    assert_eq!((report.reason, report.objects), (0, 3));
+    let (at, _) = image.named["runqueues"];
+    assert_eq!(at + 8, image.objects[0].offset);
+}
+
+#[test]
 fn that_of_this_cpu_or_of_another_by_its_number() {
     let mut kernel = machine();
     let mut program = Builder::default();
