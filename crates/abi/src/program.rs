@@ -256,8 +256,8 @@ pub const ACTION_KEEP: u8 = 1 << 1;
 
 /// Follow the pointer to `count` elements of `target`.
 pub const OP_POINTER: u8 = 1;
-/// Follow the pointer to a NUL-terminated string; `target` is a view of `char`,
-/// `count` the limit in bytes (constant 0: the program's).
+/// Follow the pointer to a NUL-terminated string; `target` is a view of `char`
+/// (aligned to at most 8 bytes), `count` the limit in bytes (constant 0: the program's).
 pub const OP_STRING: u8 = 2;
 /// A function pointer: name it by symbol.
 pub const OP_FUNCTION: u8 = 3;

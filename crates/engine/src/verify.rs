@@ -110,6 +110,11 @@ fn is_pointer(op: u8) -> bool {
     matches!(op, abi::OP_POINTER | abi::OP_STRING | abi::OP_PER_CPU)
 }
 
+/// Strings are copied as they come: nothing is aligned, handed down, or behind them.
+fn is_character(view: &Type) -> bool {
+    (view.size, view.parameters, view.tail) == (1, 0, NONE) && view.align <= 8
+}
+
 fn is_list(op: u8) -> bool {
     (abi::OP_LIST..=abi::OP_CHAIN).contains(&op)
 }
@@ -386,7 +391,7 @@ impl Verifier<'_> {
         let fits = match (action.op, target) {
             (abi::OP_POINTER | abi::OP_PER_CPU, Some(_)) => true,
             (abi::OP_EMBED, Some(target)) => target.tail == NONE,
-            (abi::OP_STRING, Some(target)) => target.size == 1 && target.parameters == 0,
+            (abi::OP_STRING, Some(target)) => is_character(&target),
             (op, Some(target)) if is_list(op) => target.flags & TYPE_HAS_POINTERS != 0,
             (abi::OP_FUNCTION | abi::OP_CHOICE, _) => action.target == NONE,
             (abi::OP_POINTER..=abi::OP_PER_CPU, None) => false,

@@ -7,6 +7,7 @@ use crate::simulation::program::{
 };
 use crate::simulation::{PLENTY, run, run_in};
 use kflat_abi::extension as abi;
+use kflat_abi::program::REJECTED_ACTION_TARGET;
 use kflat_engine::verify;
 
 /// Kernel addresses, far apart.
@@ -336,6 +337,64 @@ fn fragments_are_aligned_as_a_type_asks() {
     let (_, image) = run(&mut kernel, &program.build(), &[A]);
     let image = image.expect("an image");
     assert_eq!(image.follow(image.roots[0]) % 64, 0);
+}
+
+#[test]
+fn aligned_objects_may_take_more_room_together_than_apart() {
+    // Words, each with an aligned line behind it: all the words are captured before the
+    // lines, without gaps; together there is a gap in front of each.
+    const PAIRS: u64 = 100;
+    let mut kernel = Kernel::default();
+    kernel.map(A, 16 * PAIRS as usize);
+    for pair in 0..PAIRS {
+        let line = B + 0x100 * pair;
+        kernel.map(line - 8, 72);
+        for (at, value) in [(line - 8, pair), (line, 2 * pair), (line + 56, 3 * pair)] {
+            kernel.put_word(at, value);
+        }
+        kernel.put_word(A + 8 * pair, line - 8);
+        kernel.put_word(A + 8 * (PAIRS + pair), line);
+    }
+    let mut program = Builder::default();
+    let (word, line) = (program.plain(8), program.plain(64));
+    program.types[line as usize].0.align = 64;
+    let to_word = program.type_(8, vec![pointer(0, word)]);
+    let to_line = program.type_(8, vec![pointer(0, line)]);
+    let half = 8 * PAIRS as u32;
+    let top = program.type_(
+        2 * half,
+        vec![
+            embed(0, to_word, constant(PAIRS as u32)),
+            embed(half, to_line, constant(PAIRS as u32)),
+        ],
+    );
+    program.argument(0, None, pointer(0, top));
+    let (report, image) = run(&mut kernel, &program.build(), &[A]);
+    assert_eq!((report.reason, report.objects), (0, 201));
+    let image = image.expect("an image");
+    let root = image.roots[0];
+    for pair in 0..PAIRS {
+        let word = image.follow(root + 8 * pair);
+        let line = image.follow(root + 8 * (PAIRS + pair));
+        assert_eq!((line, line % 64), (word + 8, 0));
+        let words = [word, line, line + 56].map(|at| image.word(at));
+        assert_eq!(words, [pair, 2 * pair, 3 * pair]);
+    }
+}
+
+#[test]
+fn strings_of_aligned_characters_are_rejected() {
+    let program = |align| {
+        let mut program = Builder::default();
+        let character = program.plain(1);
+        program.types[character as usize].0.align = align;
+        let top = program.type_(8, vec![string(0, character)]);
+        program.argument(0, None, pointer(0, top));
+        program.build()
+    };
+    assert!(verify(&program(8)).is_ok());
+    let rejection = verify(&program(4096)).expect_err("aligned");
+    assert_eq!(rejection.code, REJECTED_ACTION_TARGET);
 }
 
 #[test]
